@@ -1,0 +1,122 @@
+/* The natgrad command: one file a subcommand, public headers only. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <natgrad/natgrad.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Exit statuses: see natgrad(1). */
+enum {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_DATA = 3,
+    CLI_RESOURCES = 4
+};
+
+/* A comma-separated list; items point into one allocated text. */
+typedef struct cli_list {
+    char *text;
+    const char **item;
+    size_t count;
+} cli_list;
+
+/* Every option of every subcommand. */
+typedef struct cli_options {
+    const char *command; /* "glm", "compare glm", ... */
+    const char *positional[3];
+    size_t positionals;
+    /* data */
+    const char *target, *column, *family, *link, *weights, *offset, *trials;
+    cli_list columns, features, exclude, categorical;
+    const char *missing, *test;
+    bool no_intercept, no_standardize;
+    double l2;
+    const char *std_errors;
+    /* optimisation */
+    const char *optimizer, *metric, *fisher, *step, *integrator;
+    double fisher_samples, rate, kl, damping, tol, max_iter, seed, threads;
+    /* comparison */
+    cli_list optimizers, parametrizations, start, rates;
+    double tune_iter;
+    /* output */
+    const char *out, *trace, *plot;
+    double interval;
+    bool json, quiet;
+} cli_options;
+
+/* Parses argv after the subcommand's words. Returns a CLI status; on --help
+ * prints and sets *done. */
+int cli_parse(int argc, char **argv, const char *command,
+              cli_options *options, bool *done);
+void cli_options_free(cli_options *options);
+
+/* Complains on standard error, one line, and gives the exit status. */
+__attribute__((format(printf, 2, 3))) int
+cli_complain(int status, const char *format, ...);
+/* The same for a failed library call. */
+int cli_fail(const ng_ctx *ctx, ng_status status);
+
+/* A context with the run's threads, and Ctrl-C turned into ng_cancel. */
+int cli_context(const cli_options *options, ng_ctx **out);
+bool cli_interrupted(void);
+
+/* Options of the loop from the command line. */
+int cli_fit_options(const cli_options *options, ng_fit_options *fit);
+int cli_optimizer(const char *name, ng_optimizer *out);
+int cli_choice(const char *option, const char *text,
+               const char *const *choices, int *out);
+
+/* Progress and trace of a run. */
+typedef struct cli_monitor {
+    const cli_options *options;
+    ng_writer *trace;
+    size_t max_iter;
+    double last_shown; /* seconds of wall clock */
+    double started;
+    bool shown;
+    const char *label;
+} cli_monitor;
+int cli_monitor_open(ng_ctx *ctx, const cli_options *options, size_t max_iter,
+                     cli_monitor *monitor);
+int cli_monitor_report(void *user, const ng_report *report);
+/* Ends the bar; keeps the trace. */
+int cli_monitor_close(ng_ctx *ctx, cli_monitor *monitor);
+double cli_now(void);
+
+/* Reads the data that a learner's options name. */
+int cli_read_glm(ng_ctx *ctx, const cli_options *options, const char *path,
+                 ng_frame **out);
+int cli_read_dist(ng_ctx *ctx, const cli_options *options, const char *path,
+                  ng_frame **out);
+int cli_glm_options(const cli_options *options, ng_glm_options *glm);
+int cli_dist_options(const cli_options *options, ng_dist_options *dist);
+
+/* A frame for a model's predictions. */
+int cli_read_for_model(ng_ctx *ctx, const cli_options *options,
+                       const ng_model *model, const char *path,
+                       bool with_target, ng_frame **out);
+
+/* Prints a result; `extra` (may be NULL, stolen) is merged into the JSON. */
+int cli_print_model(ng_ctx *ctx, const cli_options *options,
+                    const ng_model *model, json_t *extra);
+int cli_print_json(ng_ctx *ctx, json_t *object);
+json_t *cli_number(double x);
+
+/* Runs gnuplot on a script; says so where it is missing. */
+int cli_gnuplot(const char *script, const char *picture);
+/* "a/b.svg" with another ending, allocated. */
+char *cli_beside(const char *path, const char *ending);
+
+int cli_dist(const cli_options *options);
+int cli_glm(const cli_options *options);
+int cli_predict(const cli_options *options);
+int cli_show(const cli_options *options);
+int cli_kl(const cli_options *options);
+int cli_compare_glm(const cli_options *options);
+int cli_compare_dist(const cli_options *options);
+
+#endif

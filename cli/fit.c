@@ -1,0 +1,119 @@
+/* natgrad dist and natgrad glm. */
+#include "cli.h"
+
+#include <math.h>
+
+/* Reports, saves, and says how it ended. */
+static int deliver(ng_ctx *ctx, const cli_options *options,
+                   const ng_model *model, json_t *extra) {
+    const ng_summary *s = ng_model_summary(model);
+    if (options->trace && extra)
+        json_object_set_new(extra, "trace_file", json_string(options->trace));
+    int status = CLI_DONE;
+    if (options->out)
+        status = cli_fail(ctx, ng_model_save(model, options->out));
+    int printed = cli_print_model(ctx, options, model, extra);
+    if (status == CLI_DONE)
+        status = printed;
+    if (status != CLI_DONE || s->converged)
+        return status;
+    if (cli_interrupted())
+        return cli_complain(CLI_FAILED, "interrupted after %zu iterations%s%s",
+                            s->iterations,
+                            options->out ? "; the model so far is in " : "",
+                            options->out ? options->out : "");
+    return cli_complain(CLI_FAILED, "the run did not converge: %s",
+                        ng_stop_text(s->stop));
+}
+
+static size_t bar_length(const ng_fit_options *fit) {
+    bool second_order =
+        fit->optimizer == NG_NATURAL || fit->optimizer == NG_NEWTON;
+    return fit->max_iter ? fit->max_iter : (second_order ? 200 : 10000);
+}
+
+int cli_dist(const cli_options *options) {
+    ng_ctx *ctx = NULL;
+    ng_frame *frame = NULL;
+    ng_model *model = NULL;
+    ng_dist_options dist;
+    cli_monitor monitor = {0};
+    int status = cli_dist_options(options, &dist);
+    if (status == CLI_DONE)
+        status = cli_context(options, &ctx);
+    if (status == CLI_DONE)
+        status = cli_read_dist(ctx, options, options->positional[0], &frame);
+    if (status == CLI_DONE)
+        status = cli_monitor_open(ctx, options, bar_length(&dist.fit),
+                                  &monitor);
+    if (status == CLI_DONE) {
+        dist.monitor = cli_monitor_report;
+        dist.user = &monitor;
+        status = cli_fail(ctx, ng_dist_fit(ctx, frame, &dist, &model));
+        int closed = cli_monitor_close(ctx, &monitor);
+        status = status ? status : closed;
+    }
+    if (status == CLI_DONE)
+        status = deliver(ctx, options, model, json_object());
+    ng_model_destroy(&model);
+    ng_frame_destroy(&frame);
+    ng_ctx_destroy(&ctx);
+    return status;
+}
+
+static int add_test(ng_ctx *ctx, const cli_options *options,
+                    const ng_model *model, json_t *extra) {
+    ng_frame *frame = NULL;
+    double loss, accuracy;
+    if (!options->test)
+        return CLI_DONE;
+    int status =
+        cli_read_for_model(ctx, options, model, options->test, true, &frame);
+    if (status == CLI_DONE)
+        status = cli_fail(ctx,
+                          ng_model_evaluate(model, frame, &loss, &accuracy));
+    if (status == CLI_DONE) {
+        json_t *test = json_object();
+        json_object_set_new(test, "loss", cli_number(loss));
+        if (isfinite(accuracy))
+            json_object_set_new(test, "accuracy", cli_number(accuracy));
+        json_object_set_new(extra, "test", test);
+    }
+    ng_frame_destroy(&frame);
+    return status;
+}
+
+int cli_glm(const cli_options *options) {
+    ng_ctx *ctx = NULL;
+    ng_frame *frame = NULL;
+    ng_model *model = NULL;
+    ng_glm_options glm;
+    cli_monitor monitor = {0};
+    json_t *extra = NULL;
+    int status = cli_glm_options(options, &glm);
+    if (status == CLI_DONE)
+        status = cli_context(options, &ctx);
+    if (status == CLI_DONE)
+        status = cli_read_glm(ctx, options, options->positional[0], &frame);
+    if (status == CLI_DONE)
+        status = cli_monitor_open(ctx, options, bar_length(&glm.fit),
+                                  &monitor);
+    if (status == CLI_DONE) {
+        glm.monitor = cli_monitor_report;
+        glm.user = &monitor;
+        status = cli_fail(ctx, ng_glm_fit(ctx, frame, &glm, &model));
+        int closed = cli_monitor_close(ctx, &monitor);
+        status = status ? status : closed;
+    }
+    if (status == CLI_DONE) {
+        extra = json_object();
+        status = add_test(ctx, options, model, extra);
+    }
+    if (status == CLI_DONE)
+        status = deliver(ctx, options, model, json_incref(extra));
+    json_decref(extra);
+    ng_model_destroy(&model);
+    ng_frame_destroy(&frame);
+    ng_ctx_destroy(&ctx);
+    return status;
+}

@@ -1,0 +1,97 @@
+/* Progress on standard error and the trace of a run. */
+#include "cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A bar moves ten times a second, plain lines come every ten seconds, and
+ * runs of under half a second show nothing. */
+static const double BAR_EVERY = 0.1, LINE_EVERY = 10, SILENT = 0.5;
+
+double cli_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+int cli_monitor_open(ng_ctx *ctx, const cli_options *options, size_t max_iter,
+                     cli_monitor *monitor) {
+    *monitor = (cli_monitor){.options = options,
+                             .max_iter = max_iter,
+                             .label = options->command,
+                             .started = cli_now()};
+    monitor->last_shown = monitor->started;
+    if (!options->trace)
+        return CLI_DONE;
+    return cli_fail(ctx, ng_writer_open(ctx, options->trace, &monitor->trace));
+}
+
+static void print_number(ng_writer *writer, const char *key, double x) {
+    if (isfinite(x))
+        ng_writer_print(writer, ", \"%s\": %.17g", key, x);
+    else
+        ng_writer_print(writer, ", \"%s\": null", key);
+}
+
+static void trace(ng_writer *writer, const ng_report *r) {
+    ng_writer_print(writer, "{\"iteration\": %zu", r->iteration);
+    print_number(writer, "loss", r->loss);
+    print_number(writer, "objective", r->objective);
+    print_number(writer, "gradient_norm", r->gradient_norm);
+    print_number(writer, "decrement", r->decrement);
+    print_number(writer, "damping", r->damping);
+    print_number(writer, "step", r->step);
+    print_number(writer, "kl_predicted", r->kl_predicted);
+    print_number(writer, "kl", r->kl);
+    print_number(writer, "kl_total", r->kl_total);
+    print_number(writer, "seconds", r->seconds);
+    print_number(writer, "examples", r->examples);
+    ng_writer_print(writer, ", \"rejected\": %zu, \"stop\": \"%s\"}\n",
+                    r->rejected, ng_stop_text(r->stop));
+}
+
+static void show(cli_monitor *monitor, const ng_report *r) {
+    enum { WIDTH = 20 };
+    double now = cli_now(), elapsed = now - monitor->started;
+    bool terminal = isatty(STDERR_FILENO) != 0;
+    double every = terminal ? BAR_EVERY : LINE_EVERY;
+    if (elapsed < SILENT || now - monitor->last_shown < every)
+        return;
+    monitor->last_shown = now;
+    double done = (double)(r->iteration + 1);
+    double rate = done / elapsed;
+    double left = ((double)monitor->max_iter - done) / rate;
+    size_t filled = (size_t)(WIDTH * done / (double)monitor->max_iter);
+    if (terminal) {
+        fprintf(stderr, "\r%s [", monitor->label);
+        for (size_t i = 0; i < WIDTH; i++)
+            fputc(i < filled ? '#' : '.', stderr);
+        fputs("] ", stderr);
+    } else {
+        fprintf(stderr, "%s: ", monitor->label);
+    }
+    fprintf(stderr,
+            "iteration %zu, loss %.6g, %.3g a second, at most %.0f s left%s",
+            r->iteration, r->loss, rate, fmax(left, 0),
+            terminal ? "  \033[K" : "\n");
+    monitor->shown = terminal;
+}
+
+int cli_monitor_report(void *user, const ng_report *report) {
+    cli_monitor *monitor = user;
+    if (monitor->trace)
+        trace(monitor->trace, report);
+    if (!monitor->options->quiet)
+        show(monitor, report);
+    return cli_interrupted();
+}
+
+int cli_monitor_close(ng_ctx *ctx, cli_monitor *monitor) {
+    if (monitor->shown)
+        fputs("\r\033[K", stderr);
+    if (!monitor->trace)
+        return CLI_DONE;
+    return cli_fail(ctx, ng_writer_commit(&monitor->trace));
+}

@@ -1,0 +1,356 @@
+/* One table drives parsing, range checks and --help. */
+#define _GNU_SOURCE /* getopt_long */
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DIST = 1,
+    GLM = 2,
+    PREDICT = 4,
+    SHOW = 8,
+    KL = 16,
+    COMPARE_GLM = 32,
+    COMPARE_DIST = 64,
+    FITS = DIST | GLM,
+    RACES = COMPARE_GLM | COMPARE_DIST,
+    GLMS = GLM | COMPARE_GLM,
+    DISTS = DIST | COMPARE_DIST,
+    READS = DIST | GLM | PREDICT | KL | COMPARE_GLM | COMPARE_DIST,
+    ALL = READS | SHOW
+};
+
+typedef enum kind { TEXT, LIST, NUMBER, COUNT, FLAG } kind;
+
+typedef struct option_row {
+    const char *name, *argument;
+    kind kind;
+    size_t at;
+    double least, most;
+    int commands;
+    const char *help;
+} option_row;
+
+#define AT(field) offsetof(cli_options, field)
+
+static const option_row OPTIONS[] = {
+    {"target", "COLUMN", TEXT, AT(target), 0, 0, GLMS,
+     "what is modelled; of two levels the second is the success"},
+    {"column", "COLUMN", TEXT, AT(column), 0, 0, DISTS, "the data of y"},
+    {"columns", "A,B,...", LIST, AT(columns), 0, 0, DISTS,
+     "the data of a vector y (mvnormal, dirichlet)"},
+    {"family", "NAME", TEXT, AT(family), 0, 0, GLMS | DISTS,
+     "the distribution; required"},
+    {"link", "NAME", TEXT, AT(link), 0, 0, GLMS,
+     "identity, log, logit, probit, cloglog, cauchit, inverse, 1/mu^2, sqrt"},
+    {"features", "A,B,...", LIST, AT(features), 0, 0, GLMS,
+     "inputs; every column not otherwise used"},
+    {"exclude", "A,B,...", LIST, AT(exclude), 0, 0, GLMS,
+     "columns left out of the features"},
+    {"categorical", "A,B,...", LIST, AT(categorical), 0, 0, GLMS | DISTS,
+     "columns whose numbers are levels"},
+    {"weights", "COLUMN", TEXT, AT(weights), 0, 0, GLMS | DISTS,
+     "row weights: a row of weight 3 is three rows"},
+    {"offset", "COLUMN", TEXT, AT(offset), 0, 0, GLMS,
+     "added to the linear predictor"},
+    {"trials", "COLUMN", TEXT, AT(trials), 0, 0, GLMS,
+     "binomial: the target counts successes out of these"},
+    {"no-intercept", NULL, FLAG, AT(no_intercept), 0, 0, GLMS,
+     "leave the intercept out"},
+    {"no-standardize", NULL, FLAG, AT(no_standardize), 0, 0, GLMS,
+     "run on the raw columns"},
+    {"l2", "LAMBDA", NUMBER, AT(l2), 0, HUGE_VAL, GLMS,
+     "adds lambda/2 |beta|^2 to the mean loss, intercepts free; 0"},
+    {"std-errors", "KIND", TEXT, AT(std_errors), 0, 0, FITS,
+     "expected, observed, robust (glm) or none; expected"},
+    {"missing", "drop", TEXT, AT(missing), 0, 0, READS,
+     "leave rows with missing values out, and say how many"},
+    {"test", "FILE", TEXT, AT(test), 0, 0, GLM | COMPARE_GLM,
+     "also report loss and accuracy on this data"},
+    {"optimizer", "NAME", TEXT, AT(optimizer), 0, 0, FITS,
+     "natural, newton, gradient, momentum, rmsprop, adam; natural"},
+    {"metric", "NAME", TEXT, AT(metric), 0, 0, FITS | RACES,
+     "identity, diagonal, dense, cg, sample-space; dense"},
+    {"fisher", "KIND", TEXT, AT(fisher), 0, 0, FITS | RACES,
+     "exact, sampled, empirical, observed; exact"},
+    {"fisher-samples", "N", COUNT, AT(fisher_samples), 1, 1e9, FITS | RACES,
+     "draws a row of the sampled Fisher; 1"},
+    {"step", "KIND", TEXT, AT(step), 0, 0, FITS,
+     "fixed, kl, line-search, lm; line-search"},
+    {"rate", "X", NUMBER, AT(rate), 1e-300, 1e300, FITS | RACES,
+     "length along the direction; 1 for natural and newton"},
+    {"kl", "NATS", NUMBER, AT(kl), 0, HUGE_VAL, FITS | RACES,
+     "most nats per example that a step may move"},
+    {"damping", "LAMBDA", NUMBER, AT(damping), 0, 1e300, FITS | RACES,
+     "added to the Fisher's diagonal; 0"},
+    {"integrator", "NAME", TEXT, AT(integrator), 0, 0, FITS,
+     "euler, midpoint, geodesic; euler"},
+    {"max-iter", "N", COUNT, AT(max_iter), 1, 1e12, FITS | RACES,
+     "most iterations; 200, first-order methods 10000, races 200"},
+    {"tol", "X", NUMBER, AT(tol), 0, HUGE_VAL, FITS | RACES,
+     "stop at this decrement, sqrt(g' F^-1 g); 1e-10"},
+    {"seed", "N", COUNT, AT(seed), 0, 9007199254740992, FITS | RACES,
+     "of everything random; 1"},
+    {"threads", "N", COUNT, AT(threads), 1, 1024, READS, "workers; 1"},
+    {"optimizers", "A,B,...", LIST, AT(optimizers), 0, 0, COMPARE_GLM,
+     "who races; all of them"},
+    {"rates", "A,B,...", LIST, AT(rates), 0, 0, COMPARE_GLM,
+     "the rates that each is tuned over; 0.001, 0.003, ... 10"},
+    {"tune-iter", "N", COUNT, AT(tune_iter), 1, 1e9, COMPARE_GLM,
+     "iterations of a tuning run; 50"},
+    {"parametrizations", "A,B,...", LIST, AT(parametrizations), 0, 0,
+     COMPARE_DIST,
+     "probability, logit; sd, log-sd, precision; or links of the last block"},
+    {"start", "A,B,...", LIST, AT(start), 0, 0, COMPARE_DIST,
+     "customary parameters to begin from"},
+    {"interval", "P", NUMBER, AT(interval), 1e-12, 1 - 1e-12, PREDICT,
+     "probability of the central interval; 0.9"},
+    {"out", "FILE", TEXT, AT(out), 0, 0, FITS | PREDICT | RACES,
+     "the model (dist, glm), predictions (predict; standard output) or "
+     "table (compare)"},
+    {"plot", "FILE", TEXT, AT(plot), 0, 0, RACES,
+     "the picture, .svg or .png, drawn by gnuplot"},
+    {"trace", "FILE", TEXT, AT(trace), 0, 0, FITS,
+     "one JSON object an iteration"},
+    {"json", NULL, FLAG, AT(json), 0, 0, ALL & ~PREDICT,
+     "print one JSON object and nothing else"},
+    {"quiet", NULL, FLAG, AT(quiet), 0, 0, READS, "no progress"},
+    {"help", NULL, FLAG, 0, 0, 0, ALL, "this text"},
+};
+
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
+
+typedef struct command_row {
+    const char *name;
+    int bit;
+    size_t least, most; /* positional arguments */
+    const char *usage, *about, *example;
+} command_row;
+
+static const command_row COMMANDS[] = {
+    {"dist", DIST, 1, 1, "natgrad dist DATA --column Y --family NAME",
+     "Fits a distribution by maximum likelihood.",
+     "natgrad dist failures.csv --column hours --family weibull"},
+    {"glm", GLM, 1, 1, "natgrad glm DATA --target Y --family NAME",
+     "Fits a generalised linear model by Fisher scoring.",
+     "natgrad glm births.csv --target case --family binomial \\\n"
+     "      --features age,parity --out model.safetensors"},
+    {"predict", PREDICT, 2, 2, "natgrad predict MODEL DATA",
+     "Predicts from a saved model, as CSV.",
+     "natgrad predict model.safetensors new.csv --interval 0.9"},
+    {"show", SHOW, 1, 1, "natgrad show MODEL", "Shows a saved model.",
+     "natgrad show model.safetensors"},
+    {"kl", KL, 2, 3, "natgrad kl MODEL MODEL [DATA]",
+     "Mean KL divergence of two saved models on the same inputs, both ways.",
+     "natgrad kl a.safetensors b.safetensors data.csv"},
+    {"compare glm", COMPARE_GLM, 1, 1,
+     "natgrad compare glm DATA --target Y --family NAME",
+     "Races optimisers from one start, each tuned over its rate.",
+     "natgrad compare glm digits.csv --target digit --family multinomial \\\n"
+     "      --l2 1e-3 --out race.tsv --plot race.svg"},
+    {"compare dist", COMPARE_DIST, 1, 1,
+     "natgrad compare dist DATA --column Y --family NAME",
+     "Draws the paths of plain and natural gradient in several "
+     "parametrisations.",
+     "natgrad compare dist heights.csv --column cm --family normal \\\n"
+     "      --parametrizations sd,log-sd,precision --plot paths.svg"},
+};
+
+enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
+
+static const command_row *find_command(const char *name) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+    }
+    return NULL;
+}
+
+static void print_help(const command_row *command) {
+    printf("Usage: %s [options]\n\n%s\n\nOptions (defaults last):\n",
+           command->usage, command->about);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const option_row *o = &OPTIONS[i];
+        char left[64];
+        if (!(o->commands & command->bit))
+            continue;
+        snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "",
+                 o->argument ? o->argument : "");
+        printf("  %-26s %s\n", left, o->help);
+    }
+    printf("\nDATA is CSV, gzipped or not, \"-\" for standard input.\n\n"
+           "Example:\n  %s\n\nSee also: man natgrad\n",
+           command->example);
+}
+
+static int parse_list(const char *name, const char *text, cli_list *list) {
+    size_t count = 1;
+    free(list->text);
+    free(list->item);
+    for (const char *p = text; *p; p++)
+        count += *p == ',';
+    list->text = strdup(text);
+    list->item = calloc(count, sizeof *list->item);
+    list->count = 0;
+    if (!list->text || !list->item)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    for (char *item = list->text; item;) {
+        char *comma = strchr(item, ',');
+        if (comma)
+            *comma = '\0';
+        if (!*item)
+            return cli_complain(CLI_USAGE,
+                                "--%s: expected a comma-separated list, "
+                                "found an empty item",
+                                name);
+        list->item[list->count++] = item;
+        item = comma ? comma + 1 : NULL;
+    }
+    return CLI_DONE;
+}
+
+static int parse_number(const option_row *o, const char *text, double *out) {
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    bool whole = o->kind != COUNT || value == floor(value);
+    if (end != text && !*end && value >= o->least && value <= o->most &&
+        isfinite(value) && whole) {
+        *out = value;
+        return CLI_DONE;
+    }
+    const char *what = o->kind == COUNT ? "a whole number" : "a number";
+    if (o->most < 1e299)
+        return cli_complain(CLI_USAGE,
+                            "--%s: expected %s from %g to %g, found \"%s\"",
+                            o->name, what, o->least, o->most, text);
+    return cli_complain(CLI_USAGE, "--%s: expected %s %s 0, found \"%s\"",
+                        o->name, what, o->least > 0 ? ">" : ">=", text);
+}
+
+static int set_option(const option_row *o, const char *text,
+                      cli_options *options) {
+    char *at = (char *)options + o->at;
+    switch (o->kind) {
+    case TEXT:
+        if (!*text)
+            return cli_complain(CLI_USAGE, "--%s: expected a value", o->name);
+        *(const char **)(void *)at = text;
+        return CLI_DONE;
+    case LIST:
+        return parse_list(o->name, text, (cli_list *)(void *)at);
+    case NUMBER:
+    case COUNT:
+        return parse_number(o, text, (double *)(void *)at);
+    case FLAG:
+        *(bool *)(void *)at = true;
+        return CLI_DONE;
+    }
+    return CLI_USAGE;
+}
+
+static void set_defaults(cli_options *options) {
+    memset(options, 0, sizeof *options);
+    options->rate = options->max_iter = options->tol = -1;
+    options->fisher_samples = options->seed = options->threads = 1;
+    options->interval = 0.9;
+    options->tune_iter = 50;
+}
+
+static void fill_long_options(const command_row *command,
+                              struct option *table) {
+    size_t count = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (!(OPTIONS[i].commands & command->bit))
+            continue;
+        table[count++] = (struct option){
+            OPTIONS[i].name,
+            OPTIONS[i].kind == FLAG ? no_argument : required_argument, NULL,
+            (int)i + 1000};
+    }
+    table[count] = (struct option){NULL, 0, NULL, 0};
+}
+
+static int check(const command_row *command, const cli_options *options) {
+    if (options->positionals < command->least)
+        return cli_complain(CLI_USAGE, "expected: %s", command->usage);
+    if (options->missing && strcmp(options->missing, "drop") != 0)
+        return cli_complain(CLI_USAGE,
+                            "--missing: expected \"drop\", found \"%s\"",
+                            options->missing);
+    if ((command->bit & (GLMS | DISTS)) && !options->family)
+        return cli_complain(CLI_USAGE, "expected --family");
+    if ((command->bit & GLMS) && !options->target)
+        return cli_complain(CLI_USAGE, "expected --target");
+    if ((command->bit & DISTS) && !options->column == !options->columns.count)
+        return cli_complain(CLI_USAGE, "expected --column or --columns");
+    if (options->features.count && options->exclude.count)
+        return cli_complain(CLI_USAGE,
+                            "--features and --exclude contradict each other");
+    return CLI_DONE;
+}
+
+int cli_parse(int argc, char **argv, const char *name, cli_options *options,
+              bool *done) {
+    const command_row *command = find_command(name);
+    struct option table[OPTION_COUNT + 1];
+    *done = false;
+    set_defaults(options);
+    options->command = name;
+    fill_long_options(command, table);
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        int chosen = getopt_long(argc, argv, "-:", table, NULL);
+        if (chosen == -1)
+            break;
+        if (chosen == ':')
+            return cli_complain(CLI_USAGE, "%s: expected a value",
+                                argv[optind - 1]);
+        if (chosen == '?')
+            return cli_complain(CLI_USAGE,
+                                "unknown option \"%s\"; see natgrad %s "
+                                "--help",
+                                argv[optind - 1], name);
+        if (chosen == 1) {
+            if (options->positionals == command->most)
+                return cli_complain(CLI_USAGE,
+                                    "unexpected argument \"%s\"; expected: %s",
+                                    optarg, command->usage);
+            options->positional[options->positionals++] = optarg;
+            continue;
+        }
+        const option_row *o = &OPTIONS[chosen - 1000];
+        if (strcmp(o->name, "help") == 0) {
+            print_help(command);
+            *done = true;
+            return CLI_DONE;
+        }
+        int status = set_option(o, optarg, options);
+        if (status != CLI_DONE)
+            return status;
+    }
+    for (; optind < argc; optind++) { /* after "--" */
+        if (options->positionals == command->most)
+            return cli_complain(CLI_USAGE, "unexpected argument \"%s\"",
+                                argv[optind]);
+        options->positional[options->positionals++] = argv[optind];
+    }
+    return check(command, options);
+}
+
+void cli_options_free(cli_options *options) {
+    cli_list *lists[] = {&options->columns,    &options->features,
+                         &options->exclude,    &options->categorical,
+                         &options->optimizers, &options->parametrizations,
+                         &options->start,      &options->rates};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        free(lists[i]->text);
+        free(lists[i]->item);
+    }
+}

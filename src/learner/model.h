@@ -1,0 +1,86 @@
+/* The inside of a fitted model, shared by the learners. */
+#ifndef NGI_FITTED_MODEL_H
+#define NGI_FITTED_MODEL_H
+
+#include "base/base.h"
+#include "learner/design.h"
+#include "natgrad/learners.h"
+
+enum { NGI_NAME_SIZE = 512 }; /* longest term that is kept whole */
+
+struct ng_model {
+    ng_ctx *ctx;
+    bool is_glm;
+    char *family_name, *link_name; /* as the user knows them; link for glm */
+    ng_family family;              /* of the core */
+    ng_link links[NG_FAMILY_MAX_BLOCKS];
+    ngi_design *design;            /* glm */
+    char *target, *weights, *offset, *trials; /* column names or NULL */
+    ngi_levels columns;            /* dist: the columns of y */
+    ngi_levels levels;             /* of the target, where it has any */
+    size_t dim;
+    double *theta; /* glm: outputs x width, raw columns; dist: z */
+    ng_parameter *parameter;
+    double *covariance; /* parameters^2 or NULL */
+    ng_summary summary;
+    char **warning;
+    const char **column_list; /* storage for ng_model_columns */
+};
+
+ng_status ngi_model_create(ng_ctx *ctx, bool is_glm, const char *family_name,
+                           const char *link_name, ng_model **out);
+/* Sizes theta, parameters and, where wanted, the covariance. */
+ng_status ngi_model_allocate(ng_model *model, size_t dim, size_t parameters,
+                             bool covariance);
+ng_status ngi_model_set_name(ng_model *model, size_t i, const char *term,
+                             const char *level);
+__attribute__((format(printf, 2, 3))) ng_status
+ngi_model_warn(ng_model *model, const char *format, ...);
+/* ng_model_load from memory. */
+ng_status ngi_model_parse(ng_ctx *ctx, const char *source, const void *data,
+                          size_t size, ng_model **out);
+/* Copies what a run reported into the summary. */
+void ngi_model_record_run(ng_model *model, const ng_report *report);
+
+/* Whether y is one of several classes. */
+static inline bool ngi_model_has_classes(const ng_model *model) {
+    return model->family.ops->discrete && model->family.dim_mean > 1;
+}
+
+/* The inverse of the symmetric A (d x d, lower) in place and mirrored, by
+ * equilibrated Cholesky, or its pseudo-inverse where A is singular; `rank`
+ * says how many directions it has. */
+ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
+                                 size_t *rank);
+/* out = T C T' (rows x rows), T rows x d, C d x d. */
+ng_status ngi_transform_covariance(ng_ctx *ctx, size_t rows, size_t d,
+                                   const double *T, const double *C,
+                                   double *out);
+
+/* ---- glm families ---- */
+typedef struct ngi_glm_family {
+    const char *name;   /* R's */
+    const char *family; /* of the core */
+    ng_link link;       /* default */
+    unsigned links;     /* bit set of those that make sense */
+    bool dispersion;    /* estimated, by Pearson's statistic */
+    const char *support;
+    bool (*in_support)(double y);
+    /* Variance function and unit deviance at mean mu. */
+    double (*variance)(double mu);
+    double (*deviance)(double y, double mu);
+    /* -2 log-likelihood of a row of weight w, R's `aic` less its penalty. */
+    double (*minus_twice)(double y, double mu, double w, double dispersion);
+} ngi_glm_family;
+
+ng_status ngi_glm_family_find(ng_ctx *ctx, const char *name,
+                              const ngi_glm_family **out);
+ng_status ngi_glm_link(ng_ctx *ctx, const ngi_glm_family *family,
+                       const char *name, ng_link *out);
+
+/* The spec of a glm model over a design, its second block (dispersion) at
+ * what `second` says: fixed, or none where theta carries it. */
+void ngi_glm_blocks(const ng_model *model, const ng_predictor_ops *second,
+                    ng_model_spec *spec);
+
+#endif
