@@ -90,13 +90,19 @@ static void write_panel(ng_writer *writer, const char *tsv,
     ng_writer_print(writer,
                     "set xlabel '%s'\n%s\nplot [][1e-10:*] \\\n", label,
                     scale);
+    /* Newton's curve can lie on the natural one (canonical links): wide solid
+     * below, narrow dashes above show both. */
+    static const char *const style[] = {
+        "lw 5 lc rgb '#d62728'", "lw 2 lc rgb 'black' dt (8,6)",
+        "lw 2 lc rgb '#7f7f7f'", "lw 2 lc rgb '#1f77b4'",
+        "lw 2 lc rgb '#2ca02c'", "lw 2 lc rgb '#ff7f0e'"};
     for (size_t i = 0; i < count; i++)
         ng_writer_print(
             writer,
             "  '%s' index %zu using %d:($7 > 1e-10 ? $7 : 1e-10) with lines "
-            "lw 2 title '%s, rate %g'%s\n",
-            tsv, i, column, runners[i].name, runners[i].rate,
-            i + 1 < count ? ", \\" : "");
+            "%s title '%s, rate %g'%s\n",
+            tsv, i, column, style[runners[i].optimizer], runners[i].name,
+            runners[i].rate, i + 1 < count ? ", \\" : "");
 }
 
 static int write_script(ng_ctx *ctx, const char *path, const char *tsv,
@@ -111,7 +117,7 @@ static int write_script(ng_ctx *ctx, const char *path, const char *tsv,
     ng_writer_print(writer,
                     "set terminal %s\nset output '%s'\n"
                     "set datafile separator tab\nset logscale y\n"
-                    "set format y '10^{%%L}'\nset key top right font ',10'\n"
+                    "set format y '10^{%%L}'\nset key at graph 0.98,0.6 font ',11'\n"
                     "set grid lc rgb '#dddddd'\n"
                     "set ylabel 'objective above the best reached "
                     "(nats per example)'\n"

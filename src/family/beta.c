@@ -83,10 +83,8 @@ static void score_row(const shapes *s, double y, double *out) {
     /* log y - psi(a) + psi(phi), and the same for 1 - y; psi is split as
      * log less a small rest, since log a - log phi = log mu. */
     double rest = ngi_log_minus_digamma(s->phi);
-    double da =
-        log(inner) - s->log_mu + ngi_log_minus_digamma(s->a) - rest;
-    double db =
-        log1p(-inner) - s->log_nu + ngi_log_minus_digamma(s->b) - rest;
+    double da = log(inner) - s->log_mu + ngi_log_minus_digamma(s->a) - rest;
+    double db = log1p(-inner) - s->log_nu + ngi_log_minus_digamma(s->b) - rest;
     out[0] = s->nu * (s->a * da) - s->mu * (s->b * db);
     out[1] = s->a * da + s->b * db;
 }
@@ -153,13 +151,12 @@ static double kl_row(const double *z0, const double *z1) {
     double out = s1.a * ngi_expm1mx(-ra) + s1.b * ngi_expm1mx(-rb) +
                  ngi_family_gamma_bregman(s0.a, ra + d) +
                  ngi_family_gamma_bregman(s0.b, rb + d);
-    return isfinite(out)
-               ? fmax(0, out - ngi_family_gamma_bregman(s0.phi, d))
-               : HUGE_VAL;
+    return isfinite(out) ? fmax(0, out - ngi_family_gamma_bregman(s0.phi, d))
+                         : HUGE_VAL;
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++)
@@ -187,8 +184,8 @@ static void mean(const ng_family *f, size_t n, const double *z, double *out,
         out[i] = ngi_expit(z[2 * i]);
 }
 
-static void variance(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work) {
+static void variance(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++) {
@@ -251,8 +248,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     (void)f;
     (void)columns;
     ngi_family_name(out, size, i == 0 ? "shape1" : "shape2");

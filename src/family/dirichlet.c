@@ -118,8 +118,8 @@ static void fisher_row(const row *r, size_t d, double *F) {
     double information = ngi_gamma_information(r->phi);
     double common = r->phi + information;
     for (size_t a = 0; a < d; a++) {
-        for (size_t b = 0; b < d; b++)
-            F[a * d + b] = -r->mu[a] * (r->mu[b] * common);
+        for (size_t b = 0; b < a; b++)
+            F[a * d + b] = F[b * d + a] = -r->mu[a] * (r->mu[b] * common);
     }
     for (size_t a = 0; a < d; a++) {
         /* alpha - mu alpha, 1 - mu summed from the others. */
@@ -185,13 +185,12 @@ static double kl_row(size_t d, const double *z0, const double *z1,
         out += exp(cut(z1[j])) * ngi_expm1mx(total - g[j]) +
                ngi_family_gamma_bregman(r.alpha[j], g[j]);
     }
-    return isfinite(out)
-               ? fmax(0, out - ngi_family_gamma_bregman(r.phi, total))
-               : HUGE_VAL;
+    return isfinite(out) ? fmax(0, out - ngi_family_gamma_bregman(r.phi, total))
+                         : HUGE_VAL;
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     size_t d = f->size;
     for (size_t i = 0; i < n; i++)
         out[i] = kl_row(d, z0 + i * d, z1 + i * d, work);
@@ -232,14 +231,13 @@ static double sum_of_others(size_t d, const double *values, size_t j) {
     return sum;
 }
 
-static void variance(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work) {
+static void variance(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work) {
     size_t d = f->size;
     for (size_t i = 0; i < n; i++) {
         row r = row_of(d, z + i * d, work);
         for (size_t j = 0; j < d; j++)
-            out[i * d + j] =
-                r.mu[j] * sum_of_others(d, r.mu, j) / (1 + r.phi);
+            out[i * d + j] = r.mu[j] * sum_of_others(d, r.mu, j) / (1 + r.phi);
     }
 }
 
@@ -261,8 +259,8 @@ static void quantile(const ng_family *f, size_t n, const double *z, double p,
     for (size_t i = 0; i < n; i++) {
         row r = row_of(d, z + i * d, work);
         for (size_t j = 0; j < d; j++)
-            out[i * d + j] = ngi_beta_i_inverse(
-                r.alpha[j], sum_of_others(d, r.alpha, j), p);
+            out[i * d + j] =
+                ngi_beta_i_inverse(r.alpha[j], sum_of_others(d, r.alpha, j), p);
     }
 }
 
@@ -289,8 +287,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     (void)f;
     ngi_family_indexed_name(out, size, "alpha", columns, i);
 }

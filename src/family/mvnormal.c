@@ -147,8 +147,7 @@ static void log_density(const ng_family *f, size_t n, const double *z,
         residuals(&c, row, y + i * d);
         double sum = 0;
         for (size_t r = 0; r < d; r++)
-            sum += 0.5 * (c.x[r] * c.x[r] + NGI_LOG_2PI) +
-                   row[packed(d, r, r)];
+            sum += 0.5 * (c.x[r] * c.x[r] + NGI_LOG_2PI) + row[packed(d, r, r)];
         out[i] = in_support(f, y + i * d) ? -sum : -HUGE_VAL;
     }
 }
@@ -214,8 +213,7 @@ static void solve_block(size_t m, double *B, double *b) {
             for (size_t k = 0; k < s; k++)
                 sum = less(sum, B[r * m + k], B[s * m + k]);
             B[r * m + s] = ngi_family_finite(
-                s < r ? sum / B[s * m + s]
-                      : (sum > 0 ? sqrt(sum) : DBL_MAX));
+                s < r ? sum / B[s * m + s] : (sum > 0 ? sqrt(sum) : DBL_MAX));
         }
     }
     solve_lower(m, B, b, 1);
@@ -234,8 +232,8 @@ static void solve_row(const factor *c, double damping, const double *u,
         size_t m = d - s;
         for (size_t r = 0; r < m; r++) {
             for (size_t t = 0; t < m; t++)
-                c->block[r * m + t] = column_entry(c, s, s + r, s + t) +
-                                      (r == t ? damping : 0);
+                c->block[r * m + t] =
+                    column_entry(c, s, s + r, s + t) + (r == t ? damping : 0);
             c->e[r] = u[packed(d, s + r, s)];
         }
         solve_block(m, c->block, c->e);
@@ -266,8 +264,7 @@ static double observed_entry(const factor *c, size_t r, size_t s, size_t t,
                times(times(times(a, x[r]), c->P[r * d + r]), times(a, x[r]));
     double ab = times(a, b);
     double crossed = times(times(times(ab, c->K[q * d + r]), v[t]), x[s]);
-    double straight =
-        times(times(times(ab, c->P[r * d + t]), x[q]), x[s]);
+    double straight = times(times(times(ab, c->P[r * d + t]), x[q]), x[s]);
     double other = times(times(times(ab, c->K[s * d + t]), v[r]), x[q]);
     return crossed + straight + other;
 }
@@ -280,9 +277,8 @@ static void observed_mean(const factor *c, size_t dim_z, double *H) {
         for (size_t r = 0; r < d; r++) {
             for (size_t s = 0; s <= r; s++) {
                 double a = chain(c, r, s);
-                double entry =
-                    times(times(a, c->K[s * d + i]), c->v[r]) +
-                    times(times(a, c->P[i * d + r]), c->x[s]);
+                double entry = times(times(a, c->K[s * d + i]), c->v[r]) +
+                               times(times(a, c->P[i * d + r]), c->x[s]);
                 H[i * dim_z + packed(d, r, s)] = entry;
                 H[packed(d, r, s) * dim_z + i] = entry;
             }
@@ -343,8 +339,8 @@ static double kl_row(const ng_family *f, const double *z0, const double *z1,
     return 0.5 * sum;
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     for (size_t i = 0; i < n; i++)
         out[i] = kl_row(f, z0 + i * f->dim_z, z1 + i * f->dim_z, work);
 }
@@ -382,8 +378,8 @@ static double covariance(const factor *c, size_t a, size_t b) {
     return sum;
 }
 
-static void variance(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work) {
+static void variance(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work) {
     size_t d = f->size;
     for (size_t i = 0; i < n; i++) {
         factor c = factor_of(f, z + i * f->dim_z, work);
@@ -482,18 +478,15 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
         for (size_t b = 0; b <= a; b++) {
             double *line = J + packed(d, a, b) * m;
             for (size_t s = 0; s <= b; s++) {
-                line[packed(d, a, s)] +=
-                    times(chain(&c, a, s), c.L[b * d + s]);
-                line[packed(d, b, s)] +=
-                    times(chain(&c, b, s), c.L[a * d + s]);
+                line[packed(d, a, s)] += times(chain(&c, a, s), c.L[b * d + s]);
+                line[packed(d, b, s)] += times(chain(&c, b, s), c.L[a * d + s]);
             }
         }
     }
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     if (i < f->size) {
         ngi_family_indexed_name(out, size, "mean", columns, i);
         return;
@@ -524,8 +517,7 @@ static void start(const ng_family *f, size_t n, const double *y,
         for (size_t b = 0; b <= a; b++) {
             double sum = 0;
             for (size_t i = 0; i < n; i++)
-                sum = less(sum,
-                           -times(w[i] / total, y[i * d + a] - z[a]),
+                sum = less(sum, -times(w[i] / total, y[i * d + a] - z[a]),
                            ngi_family_finite(y[i * d + b] - z[b]));
             z[packed(d, a, b)] = sum;
         }

@@ -150,7 +150,11 @@ static double cdf_one(const ngi_nb *law, double y) {
         return ngi_gamma_q(y + 1, law->mean);
     if (law->q < 0.5)
         return ngi_beta_i(law->size, y + 1, law->q);
-    return 1 - ngi_beta_i(y + 1, law->size, law->p);
+    /* The complement loses the lower tail; the direct form, where P is the
+     * better known of P and Q, loses size ulp. */
+    double complement = 1 - ngi_beta_i(y + 1, law->size, law->p);
+    return complement * law->size < 1 ? ngi_beta_i(law->size, y + 1, law->q)
+                                      : complement;
 }
 
 static void cdf(const ng_family *f, size_t n, const double *z, const double *y,

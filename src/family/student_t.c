@@ -29,12 +29,11 @@ double ngi_half_step(double x) {
                        : 0.5 * log1p(-0.25 / (h * h));
     }
     double r = 1 / x, s = r * r;
-    return sum -
-           r * (1. / 8 -
-                s * (1. / 192 -
-                     s * (1. / 640 -
-                          s * (17. / 14336 -
-                               s * (31. / 18432 - s * 691. / 180224)))));
+    return sum - r * (1. / 8 -
+                      s * (1. / 192 -
+                           s * (1. / 640 -
+                                s * (17. / 14336 -
+                                     s * (31. / 18432 - s * 691. / 180224)))));
 }
 
 double ngi_half_step_slope(double x) {
@@ -43,27 +42,25 @@ double ngi_half_step_slope(double x) {
         sum += 0.25 / (x * (x + 0.5) * (x + 1));
     double r = 1 / x, s = r * r;
     return sum +
-           s * (1. / 8 -
-                s * (1. / 64 -
-                     s * (1. / 128 -
-                          s * (17. / 2048 -
-                               s * (31. / 2048 - s * 691. / 16384)))));
+           s * (1. / 8 - s * (1. / 64 -
+                              s * (1. / 128 -
+                                   s * (17. / 2048 -
+                                        s * (31. / 2048 - s * 691. / 16384)))));
 }
 
 double ngi_half_step_curvature(double x) {
-    double sum = 0;
+    double sum = 0, start = x;
     for (; x < LARGE; x += 1) {
-        double term = 0.25 / (x * (x + 0.5) * (x + 1));
-        sum += term * (1 / x + 1 / (x + 0.5) + 1 / (x + 1));
+        double p = start / x, q = start / (x + 0.5), r = start / (x + 1);
+        sum += 0.25 * p / ((x + 0.5) * (x + 1)) * (p + q + r);
     }
-    double r = 1 / x, s = r * r;
+    double r = 1 / x, s = r * r, scale = start / x;
     return -sum -
-           s * r *
+           scale * scale * r *
                (1. / 4 -
                 s * (1. / 16 -
-                     s * (3. / 64 -
-                          s * (17. / 256 -
-                               s * (155. / 1024 - s * 2073. / 4096)))));
+                     s * (3. / 64 - s * (17. / 256 - s * (155. / 1024 -
+                                                          s * 2073. / 4096)))));
 }
 
 typedef struct parameters {
@@ -160,26 +157,25 @@ static void score(const ng_family *f, size_t n, const double *z,
 }
 
 /* nu^2 times the information on nu itself,
- *   (3 - nu) / (2 (nu + 1)(nu + 3)) - nu^2 c''(nu/2) / 4.
+ *   (3 - nu) / (2 (nu + 1)(nu + 3)) - x^2 c''(x), x = nu/2.
  * Both terms are O(1/nu) and their sum 7 / (2 nu^2): for large nu -1/(2 nu)
  * is taken out of the first and 1/(2 nu) out of the second. */
 static double df_information(double nu) {
     double curvature = ngi_half_step_curvature(0.5 * nu);
-    if (nu < 8) {
-        return (3 - nu) / (2 * (nu + 1) * (nu + 3)) -
-               0.25 * nu * nu * curvature;
-    }
+    if (nu < 8)
+        return (3 - nu) / (2 * (nu + 1) * (nu + 3)) - curvature;
     double head = (7 + 3 / nu) / 2 / (nu + 1) / (nu + 3);
     double r = 2 / nu, rest;
     if (nu < 2 * LARGE)
-        rest = 0.25 * nu * nu * curvature + 0.5 / nu;
+        rest = curvature + 0.5 / nu;
     else
         rest = 2 * r * r * r *
                (1. / 32 -
-                r * r * (3. / 128 -
-                         r * r * (17. / 512 -
-                                  r * r * (155. / 2048 -
-                                           r * r * 2073. / 8192))));
+                r * r *
+                    (3. / 128 -
+                     r * r *
+                         (17. / 512 -
+                          r * r * (155. / 2048 - r * r * 2073. / 8192))));
     return head - rest;
 }
 
@@ -213,13 +209,12 @@ static void observed(const ng_family *f, size_t n, const double *z,
         H[2] = H[6] = ngi_family_finite(cross * t.pull);
         H[4] = 2 * (nu + 1) * t.a * t.b;
         H[5] = H[7] = t.a * cross;
-        H[8] = 0.5 * t.a * (1 + t.b) - g[2] - 0.5 * nu * t.a * t.a -
-               0.25 * nu * (nu * curvature);
+        H[8] = 0.5 * t.a * (1 + t.b) - g[2] - 0.5 * nu * t.a * t.a - curvature;
     }
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++)
@@ -235,8 +230,8 @@ static void sample(const ng_family *f, size_t n, const double *z, ng_rng *rng,
         parameters p = parameters_of(z + 3 * i);
         double log_mean = log(0.5 * p.df);
         double log_gamma = ng_rng_log_gamma(rng, 0.5 * p.df);
-        double factor = ngi_family_exp(z[3 * i + 1] +
-                                       0.5 * (log_mean - log_gamma));
+        double factor =
+            ngi_family_exp(z[3 * i + 1] + 0.5 * (log_mean - log_gamma));
         y[i] = ngi_family_finite(p.location + factor * ng_rng_normal(rng));
     }
 }
@@ -249,8 +244,8 @@ static void mean(const ng_family *f, size_t n, const double *z, double *out,
         out[i] = z[3 * i];
 }
 
-static void variance(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work) {
+static void variance(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++) {
@@ -313,8 +308,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     static const char *const NAMES[] = {"location", "scale", "df"};
     (void)f;
     (void)columns;

@@ -2,8 +2,8 @@
 #ifndef NGI_STUDENT_T_H
 #define NGI_STUDENT_T_H
 
-/* c(x) = log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2 < 0 for x > 0, and
- * its first two derivatives; ~ -1/(8 x), 1/(8 x^2), -1/(4 x^3). */
+/* For x > 0: c(x) = log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2, c'(x) and
+ * x^2 c''(x); ~ -1/(8 x), 1/(8 x^2) and -1/(4 x) for large x. */
 double ngi_half_step(double x);
 double ngi_half_step_slope(double x);
 double ngi_half_step_curvature(double x);

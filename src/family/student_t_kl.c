@@ -13,29 +13,28 @@
 #include "family/student_t.h"
 #include "numerics/special.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
 enum { NODES = 8 };
 /* Gauss-Legendre on (0, 1), DLMF 3.5. */
-static const double NODE[NODES] = {
-    0.0198550717512318842, 0.10166676129318663,  0.237233795041835507,
-    0.408282678752175098,  0.591717321247824902, 0.762766204958164493,
-    0.89833323870681337,   0.980144928248768116};
+static const double NODE[NODES] = {0.0198550717512318842, 0.10166676129318663,
+                                   0.237233795041835507,  0.408282678752175098,
+                                   0.591717321247824902,  0.762766204958164493,
+                                   0.89833323870681337,   0.980144928248768116};
 static const double WEIGHT[NODES] = {
     0.0506142681451881296, 0.111190517226687235, 0.156853322938943644,
     0.181341891689180991,  0.181341891689180991, 0.156853322938943644,
     0.111190517226687235,  0.0506142681451881296};
 
 typedef struct divergence {
-    double df0, df1, df_change;
-    double shift; /* (location1 - location0) / (scale0 sqrt(df0)) */
+    double df0, df1;
+    double shift;             /* (location1 - location0) / (scale0 sqrt(df0)) */
     double log_scale, log_df; /* changes from z0 to z1 */
-    double log_contraction; /* -(log_scale + log_df / 2) */
-    double constant;        /* c(df1 / 2) - c(df0 / 2) - log_scale */
-    double log_norm;        /* log of 1 / B(df0/2, 1/2) */
-    double unit;            /* v = unit * t */
+    double log_contraction;   /* -(log_scale + log_df / 2) */
+    double constant;          /* c(df1 / 2) - c(df0 / 2) - log_scale */
+    double log_norm;          /* log of 1 / B(df0/2, 1/2) */
+    double unit;              /* v = unit * t */
     bool is_short, is_near;
     /* at the nodes of the line: */
     double df[NODES], slope[NODES], growth[NODES];
@@ -94,8 +93,7 @@ static double log_ratio(const divergence *g, double v) {
     double w0 = log_cosh_twice(v);
     double w1 = log_quadratic(v, g->shift, g->log_contraction);
     if (w0 > 0.5 || w1 > 0.5) {
-        return g->constant -
-               0.5 * ((g->df1 + 1) * w1 - (g->df0 + 1) * w0);
+        return g->constant - 0.5 * ((g->df1 + 1) * w1 - (g->df0 + 1) * w0);
     }
     /* df log(1 + r^2/df) = r^2 + df [log(1 + q) - q]: the squares are
      * subtracted first, since they cancel for large df. */
@@ -103,23 +101,21 @@ static double log_ratio(const divergence *g, double v) {
     double q0 = u * u, q1 = expm1(w1);
     double squares = g->df0 * ((u - m) * (u - m) * expm1(-2 * g->log_scale) -
                                m * (2 * u - m));
-    return g->constant -
-           0.5 * (squares + g->df1 * ngi_log1pmx(q1) -
-                  g->df0 * ngi_log1pmx(q0) + (w1 - w0));
+    return g->constant - 0.5 * (squares + g->df1 * ngi_log1pmx(q1) -
+                                g->df0 * ngi_log1pmx(q0) + (w1 - w0));
 }
 
 static double integrand(double t, void *user) {
     const divergence *g = user;
     double v = g->unit * t;
     double log_p = g->log_norm - 0.5 * g->df0 * log_cosh_twice(v);
-    if (!(log_p > -740))
-        return 0;
     double D = log_ratio(g, v);
     if (!g->is_near)
-        return -ngi_family_finite(exp(log_p) * D);
-    if (D > 1) /* e^D alone may overflow where p1 = p0 e^D does not */
-        return exp(log_p + D) - exp(log_p) * (1 + D);
-    return exp(log_p) * ngi_expm1mx(D);
+        return log_p > -740 ? -ngi_family_finite(exp(log_p) * D) : 0;
+    if (D <= 1)
+        return log_p > -740 ? exp(log_p) * ngi_expm1mx(D) : 0;
+    /* e^D alone may overflow where p1 = p0 e^D does not. */
+    return exp(log_p + D) - ngi_family_finite(exp(log_p) * (1 + D));
 }
 
 static void prepare(divergence *g, const double *z0, const double *z1) {
@@ -129,7 +125,6 @@ static void prepare(divergence *g, const double *z0, const double *z1) {
     g->df1 = exp(log_df1);
     g->log_scale = z1[1] - z0[1];
     g->log_df = log_df1 - log_df0;
-    g->df_change = g->df0 * expm1(g->log_df);
     g->log_contraction = -(g->log_scale + 0.5 * g->log_df);
     g->shift = ngi_family_finite((z1[0] - z0[0]) *
                                  ngi_family_exp(-z0[1] - 0.5 * log_df0));
@@ -141,9 +136,9 @@ static void prepare(divergence *g, const double *z0, const double *z1) {
     double width = fabs(g->shift) * sqrt(g->df0 / (1 + 1 / g->df0));
     double step = fmax(fabs(g->log_scale), width);
     g->is_short = fmax(step, fabs(g->log_df)) < 0.2 && fabs(g->shift) < 0.2;
-    g->is_near = g->is_short ||
-                 (step < 1 && fabs(g->shift) < 1 &&
-                  (fabs(g->log_df) < 2 || fmin(log_df0, log_df1) > 0));
+    g->is_near =
+        g->is_short || (step < 1 && fabs(g->shift) < 1 &&
+                        (fabs(g->log_df) < 2 || fmin(log_df0, log_df1) > 0));
     for (size_t k = 0; k < NODES; k++) {
         g->df[k] = exp(log_df0 + NODE[k] * g->log_df);
         g->slope[k] = ngi_half_step_slope(0.5 * g->df[k]);
@@ -159,10 +154,9 @@ double ngi_student_t_kl(const double *z0, const double *z1) {
     /* p1's centre, where the far integrand has its logarithmic dip. */
     double centre = asinh(g.shift) / g.unit;
     double low = fmin(0, centre), high = fmax(0, centre);
-    double sum =
-        ngi_integrate(integrand, &g, -HUGE_VAL, low, 1e-13) +
-        ngi_integrate(integrand, &g, low, high, 1e-13) +
-        ngi_integrate(integrand, &g, high, HUGE_VAL, 1e-13);
+    double sum = ngi_integrate(integrand, &g, -HUGE_VAL, low, 1e-13) +
+                 ngi_integrate(integrand, &g, low, high, 1e-13) +
+                 ngi_integrate(integrand, &g, high, HUGE_VAL, 1e-13);
     double out = g.unit * sum;
     return isnan(out) ? HUGE_VAL : fmax(0, out);
 }

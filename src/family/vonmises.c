@@ -38,8 +38,8 @@ static double log_i0_scaled(double kappa) {
     if (kappa < LARGE_KAPPA)
         return ngi_log_bessel_i0(kappa) - kappa;
     double x = 1 / kappa;
-    double series = x * (1. / 8 + x * (9. / 128 + x * (225. / 3072 +
-                                                       x * 11025. / 98304)));
+    double series =
+        x * (1. / 8 + x * (9. / 128 + x * (225. / 3072 + x * 11025. / 98304)));
     return log1p(series) - 0.5 * (NGI_LOG_2PI + log(kappa));
 }
 
@@ -49,9 +49,9 @@ static double one_minus_ratio(double kappa) {
         return 1 - ngi_bessel_ratio(kappa);
     double x = 1 / kappa;
     return x * (1. / 2 +
-                x * (1. / 8 + x * (1. / 8 + x * (25. / 128 +
-                                                 x * (13. / 32 +
-                                                      x * 1073. / 1024)))));
+                x * (1. / 8 +
+                     x * (1. / 8 + x * (25. / 128 +
+                                        x * (13. / 32 + x * 1073. / 1024)))));
 }
 
 /* A(kappa) / kappa, 1/2 at 0. */
@@ -64,8 +64,7 @@ static int shape(size_t size, ng_family *f) {
         return 0;
     f->dim_y = f->dim_mean = f->dim_marginal = f->blocks = 1;
     f->dim_z = f->dim_customary = 2;
-    f->block[0] =
-        (ng_family_block){"direction", 0, 2, NG_COORDINATE_OTHER};
+    f->block[0] = (ng_family_block){"direction", 0, 2, NG_COORDINATE_OTHER};
     return 1;
 }
 
@@ -80,10 +79,9 @@ static void log_density(const ng_family *f, size_t n, const double *z,
     for (size_t i = 0; i < n; i++) {
         polar p = polar_of(z + 2 * i);
         double half = sin(0.5 * (y[i] - atan2(z[2 * i + 1], z[2 * i])));
-        out[i] = in_support(f, y + i)
-                     ? -2 * (p.kappa * half) * half - log_i0_scaled(p.kappa) -
-                           NGI_LOG_2PI
-                     : -HUGE_VAL;
+        out[i] = in_support(f, y + i) ? -2 * (p.kappa * half) * half -
+                                            log_i0_scaled(p.kappa) - NGI_LOG_2PI
+                                      : -HUGE_VAL;
     }
 }
 
@@ -154,11 +152,12 @@ static double kl_row(const double *z0, const double *z1) {
     double step = along > 0 ? r + turn : k1 - k0;
     /* Rounding must not carry the end below kappa = 0. */
     step = fmax(step, -k0);
-    return radial_divergence(k0, step) + ngi_bessel_ratio(k0) * fmax(0, turn);
+    turn = ngi_family_finite(fmax(0, turn));
+    return radial_divergence(k0, step) + ngi_bessel_ratio(k0) * turn;
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++)
@@ -182,8 +181,8 @@ static double best_fisher(double kappa, ng_rng *rng) {
     double kappa_r = (1 + rho * rho) * root * (root + sqrt(2)) / 4;
     for (;;) {
         double c = cos(NGI_PI * ng_rng_uniform(rng));
-        double f = (2 * rho + (1 + rho * rho) * c) /
-                   (1 + rho * rho + 2 * rho * c);
+        double f =
+            (2 * rho + (1 + rho * rho) * c) / (1 + rho * rho + 2 * rho * c);
         double excess = kappa_r - kappa * f, u = ng_rng_uniform(rng);
         if (excess * (2 - excess) > u || log(excess / u) + 1 >= excess) {
             double angle = acos(fmax(-1, fmin(f, 1)));
@@ -226,13 +225,13 @@ static void mean(const ng_family *f, size_t n, const double *z, double *out,
         out[i] = atan2(z[2 * i + 1], z[2 * i]);
 }
 
-static void variance(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work) {
+static void variance(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++)
-        out[i] = one_minus_ratio(ngi_family_finite(
-            hypot(z[2 * i], z[2 * i + 1])));
+        out[i] =
+            one_minus_ratio(ngi_family_finite(hypot(z[2 * i], z[2 * i + 1])));
 }
 
 static double relative_density(double t, void *user) {
@@ -357,8 +356,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     (void)f;
     (void)columns;
     ngi_family_name(out, size, i == 0 ? "mu" : "kappa");

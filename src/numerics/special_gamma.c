@@ -109,6 +109,14 @@ static double stirling_difference(double x, double d, double growth) {
     return sum;
 }
 
+double ngi_lgamma_excess(double x, double d) {
+    /* Stirling at both ends, with (x + d - 1/2) log(x + d) - (x - 1/2) log x
+     * - d regrouped about log1p(d / x) - d / x. */
+    const double growth = log_growth(x, d);
+    const double bend = d < x ? x * ngi_log1pmx(d / x) : x * growth - d;
+    return d * growth + bend - 0.5 * growth + stirling_difference(x, d, growth);
+}
+
 double ngi_lgamma_diff(double x, double d) {
     if (!(x >= 0.0) || !(d >= 0.0))
         return NAN;
@@ -121,12 +129,7 @@ double ngi_lgamma_diff(double x, double d) {
     double shift = 0.0;
     for (; x < 10.0; x += 1.0)
         shift += log_growth(x, d);
-    const double growth = log_growth(x, d);
-    /* Stirling at both ends, with (x + d - 1/2) log(x + d) - (x - 1/2) log x
-     * - d regrouped about log1p(d / x) - d / x. */
-    const double bend = d < x ? x * ngi_log1pmx(d / x) : x * growth - d;
-    return d * (log(x) + growth) + bend - 0.5 * growth +
-           stirling_difference(x, d, growth) - shift;
+    return d * log(x) + ngi_lgamma_excess(x, d) - shift;
 }
 
 double ngi_log_scaled_beta(double s, double l) {

@@ -9,16 +9,23 @@
 double ngi_stirling_remainder(double x);
 /* log Gamma(1 + z) for z > -1/2, relative accuracy near 0 as well. */
 double ngi_lgamma1p(double z);
+/* log Gamma(x + d) - log Gamma(x) - d log x for x >= 10. */
+double ngi_lgamma_excess(double x, double d);
 /* log(s B(s, l)), accurate however small s is. */
 double ngi_log_scaled_beta(double s, double l);
 
-/* The two tails of a one-parameter exponential density of effective size m
- * that has deviance m eta^2 / 2 = deviance (eta < 0 below the mode) and whose
- * variable obeys z dz/deta = eta (1 + c1 z - c2 z^2). */
+/* The two tails of a distribution at a point, each to its own relative
+ * accuracy. `weight` is the derivative of `lower` in log x (gamma) or in
+ * logit x (beta). */
 typedef struct ngi_tails {
     double lower, upper;
-    double weight; /* d lower / d(log x or logit x) */
+    double weight;
 } ngi_tails;
+
+/* The tails, not the weight, of an exponential-family density with a large
+ * effective size m, at the point whose deviance from the mode is
+ * m eta^2 / 2 = `deviance` (eta < 0 below it). Its centred and scaled variable
+ * z obeys z dz/deta = eta (1 + c1 z - c2 z^2). For m >= 30 and |eta| <= 1. */
 void ngi_uniform_tails(double c1, double c2, double m, double eta,
                        double deviance, ngi_tails *out);
 

@@ -44,9 +44,14 @@ static double ordered_weight(const beta_point *p) {
         return sqrt(p->a * (p->b / n) / (2.0 * NGI_PI)) *
                exp(-beta_deviance(p) - remainder);
     }
-    return p->a *
-           exp(p->a * log_pair(p->x, p->y) + p->b * log_pair(p->y, p->x) -
-               ngi_log_scaled_beta(p->a, p->b));
+    const double log_y = p->b * log_pair(p->y, p->x);
+    if (p->b < 10.0)
+        return p->a * exp(p->a * log_pair(p->x, p->y) + log_y -
+                          ngi_log_scaled_beta(p->a, p->b));
+    /* log B(a, b) contains -a log b, which is joined to a log x: the two are
+     * large and of opposite sign where b is large. */
+    return p->a * exp(p->a * log(p->x * p->b) + log_y - ngi_lgamma1p(p->a) +
+                      ngi_lgamma_excess(p->b, p->a));
 }
 
 static double beta_weight(const beta_point *p) {
@@ -153,6 +158,12 @@ static void swap_tails(ngi_tails *tails) {
     tails->upper = lower;
 }
 
+/* x <= (a + 1) / (a + b + 2), by whichever of x and y is the smaller. */
+static int left_of_turn(const beta_point *p) {
+    const double n = p->a + p->b + 2.0;
+    return p->x <= 0.5 ? p->x <= (p->a + 1.0) / n : p->y >= (p->b + 1.0) / n;
+}
+
 void ngi_beta_tails(double a, double b, double x, double y, double w,
                     ngi_tails *out) {
     const beta_point point = {a, b, x, y, w};
@@ -169,7 +180,7 @@ void ngi_beta_tails(double a, double b, double x, double y, double w,
         large_tails(a <= b ? &point : &mirror, out)) {
         if (a > b)
             swap_tails(out);
-    } else if (x <= (a + 1.0) / (a + b + 2.0)) {
+    } else if (left_of_turn(&point)) {
         left_tails(&point, out);
     } else {
         left_tails(&mirror, out);

@@ -209,6 +209,25 @@ START_TEST(poisson_passes_kolmogorov) {
 }
 END_TEST
 
+START_TEST(poisson_is_normal_where_whole_numbers_are_no_longer_doubles) {
+    /* At 1e18 the spacing of doubles is 128, the standard deviation 1e9. */
+    const double mean = 1e18;
+    ng_rng rng = start(501);
+    double first = 0.0;
+    double second = 0.0;
+    for (int i = 0; i < draws; i++) {
+        const double z = (ng_rng_poisson(&rng, mean) - mean) / sqrt(mean);
+        probabilities[i] = ngi_ndtr(z);
+        first += z;
+        second += z * z;
+    }
+    ck_assert_double_lt(kolmogorov(probabilities, draws), kolmogorov_critical);
+    ck_assert_double_lt(fabs(first / draws), normal_critical / sqrt(draws));
+    ck_assert_double_lt(fabs(second / draws - 1.0),
+                        normal_critical * sqrt(2.0 / draws));
+}
+END_TEST
+
 START_TEST(poisson_is_the_mean_where_doubles_are_coarser_than_the_spread) {
     const double mean = 1e40;
     ng_rng rng = start(500);
@@ -260,6 +279,8 @@ int main(void) {
         samplers, log_gamma_has_the_mean_digamma_and_the_variance_trigamma, 0,
         5);
     tcase_add_loop_test(samplers, poisson_passes_kolmogorov, 0, 8);
+    tcase_add_test(samplers,
+                   poisson_is_normal_where_whole_numbers_are_no_longer_doubles);
     tcase_add_test(
         samplers,
         poisson_is_the_mean_where_doubles_are_coarser_than_the_spread);
