@@ -66,6 +66,8 @@ bool cli_interrupted(void);
 
 /* Options of the loop from the command line. */
 int cli_fit_options(const cli_options *options, ng_fit_options *fit);
+/* A list of numbers, to be freed by the caller also after an error. */
+int cli_numbers(const char *option, const cli_list *list, double **out);
 int cli_optimizer(const char *name, ng_optimizer *out);
 int cli_choice(const char *option, const char *text,
                const char *const *choices, int *out);
@@ -93,6 +95,8 @@ int cli_read_glm(ng_ctx *ctx, const cli_options *options, const char *path,
 int cli_read_dist(ng_ctx *ctx, const cli_options *options, const char *path,
                   ng_frame **out);
 int cli_glm_options(const cli_options *options, ng_glm_options *glm);
+/* --start, as many numbers as the family has customary parameters. */
+int cli_start(ng_ctx *ctx, const cli_options *options, double **out);
 int cli_dist_options(const cli_options *options, ng_dist_options *dist);
 
 /* A frame for a model's predictions. */
@@ -118,5 +122,6 @@ int cli_show(const cli_options *options);
 int cli_kl(const cli_options *options);
 int cli_compare_glm(const cli_options *options);
 int cli_compare_dist(const cli_options *options);
+int cli_manifold(const cli_options *options);
 
 #endif

@@ -32,35 +32,6 @@ static size_t bar_length(const ng_fit_options *fit) {
     return fit->max_iter ? fit->max_iter : (second_order ? 200 : 10000);
 }
 
-int cli_dist(const cli_options *options) {
-    ng_ctx *ctx = NULL;
-    ng_frame *frame = NULL;
-    ng_model *model = NULL;
-    ng_dist_options dist;
-    cli_monitor monitor = {0};
-    int status = cli_dist_options(options, &dist);
-    if (status == CLI_DONE)
-        status = cli_context(options, &ctx);
-    if (status == CLI_DONE)
-        status = cli_read_dist(ctx, options, options->positional[0], &frame);
-    if (status == CLI_DONE)
-        status = cli_monitor_open(ctx, options, bar_length(&dist.fit),
-                                  &monitor);
-    if (status == CLI_DONE) {
-        dist.monitor = cli_monitor_report;
-        dist.user = &monitor;
-        status = cli_fail(ctx, ng_dist_fit(ctx, frame, &dist, &model));
-        int closed = cli_monitor_close(ctx, &monitor);
-        status = status ? status : closed;
-    }
-    if (status == CLI_DONE)
-        status = deliver(ctx, options, model, json_object());
-    ng_model_destroy(&model);
-    ng_frame_destroy(&frame);
-    ng_ctx_destroy(&ctx);
-    return status;
-}
-
 static int add_test(ng_ctx *ctx, const cli_options *options,
                     const ng_model *model, json_t *extra) {
     ng_frame *frame = NULL;
@@ -80,6 +51,41 @@ static int add_test(ng_ctx *ctx, const cli_options *options,
         json_object_set_new(extra, "test", test);
     }
     ng_frame_destroy(&frame);
+    return status;
+}
+
+int cli_dist(const cli_options *options) {
+    ng_ctx *ctx = NULL;
+    ng_frame *frame = NULL;
+    ng_model *model = NULL;
+    ng_dist_options dist;
+    cli_monitor monitor = {0};
+    json_t *extra = NULL;
+    int status = cli_dist_options(options, &dist);
+    if (status == CLI_DONE)
+        status = cli_context(options, &ctx);
+    if (status == CLI_DONE)
+        status = cli_read_dist(ctx, options, options->positional[0], &frame);
+    if (status == CLI_DONE)
+        status = cli_monitor_open(ctx, options, bar_length(&dist.fit),
+                                  &monitor);
+    if (status == CLI_DONE) {
+        dist.monitor = cli_monitor_report;
+        dist.user = &monitor;
+        status = cli_fail(ctx, ng_dist_fit(ctx, frame, &dist, &model));
+        int closed = cli_monitor_close(ctx, &monitor);
+        status = status ? status : closed;
+    }
+    if (status == CLI_DONE) {
+        extra = json_object();
+        status = add_test(ctx, options, model, extra);
+    }
+    if (status == CLI_DONE)
+        status = deliver(ctx, options, model, json_incref(extra));
+    json_decref(extra);
+    ng_model_destroy(&model);
+    ng_frame_destroy(&frame);
+    ng_ctx_destroy(&ctx);
     return status;
 }
 

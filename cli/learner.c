@@ -1,6 +1,7 @@
 /* From options to the library's, and from files to frames. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,21 @@ static const char *const INTEGRATORS[] = {NG_INTEGRATOR_LIST(NAME) NULL};
 static const char *const FISHERS[] = {NG_FISHER_LIST(NAME) NULL};
 static const char *const STD_ERRORS[] = {NG_STD_ERRORS_LIST(NAME) NULL};
 #undef NAME
+
+int cli_numbers(const char *option, const cli_list *list, double **out) {
+    *out = malloc((list->count + 1) * sizeof **out);
+    if (!*out)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    for (size_t i = 0; i < list->count; i++) {
+        char *end;
+        (*out)[i] = strtod(list->item[i], &end);
+        if (*end || !isfinite((*out)[i]))
+            return cli_complain(CLI_USAGE,
+                                "--%s: expected numbers, found \"%s\"",
+                                option, list->item[i]);
+    }
+    return CLI_DONE;
+}
 
 int cli_optimizer(const char *name, ng_optimizer *out) {
     int chosen = NG_NATURAL;
@@ -118,6 +134,19 @@ int cli_dist_options(const cli_options *o, ng_dist_options *dist) {
     dist->weights = o->weights;
     int status = std_errors(o, &dist->std_errors);
     return status ? status : cli_fit_options(o, &dist->fit);
+}
+
+int cli_start(ng_ctx *ctx, const cli_options *o, double **out) {
+    ng_family family;
+    int status = cli_fail(
+        ctx, ng_family_init(ctx, o->family, o->column ? 1 : o->columns.count,
+                            &family));
+    if (status == CLI_DONE)
+        status = cli_numbers("start", &o->start, out);
+    if (status == CLI_DONE && o->start.count != family.dim_customary)
+        status = cli_complain(CLI_USAGE, "--start: expected %zu numbers",
+                              family.dim_customary);
+    return status;
 }
 
 static int read_frame(ng_ctx *ctx, const cli_options *o, const char *path,

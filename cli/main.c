@@ -89,7 +89,7 @@ static const subcommand SUBCOMMANDS[] = {
     {"glm", cli_glm, "fit a generalised linear model"},
     {"compare glm", cli_compare_glm, "race optimisers on a linear model"},
     {"compare dist", cli_compare_dist,
-     "draw paths over a statistical manifold"},
+     "race optimisers, or draw their paths, on a distribution"},
     {"predict", cli_predict, "predict from a saved model"},
     {"show", cli_show, "show a saved model"},
     {"kl", cli_kl, "KL divergence of two saved models"},

@@ -70,7 +70,7 @@ static const option_row OPTIONS[] = {
      "expected, observed, robust (glm) or none; expected"},
     {"missing", "drop", TEXT, AT(missing), 0, 0, READS,
      "leave rows with missing values out, and say how many"},
-    {"test", "FILE", TEXT, AT(test), 0, 0, GLM | COMPARE_GLM,
+    {"test", "FILE", TEXT, AT(test), 0, 0, FITS | RACES,
      "also report loss and accuracy on this data"},
     {"optimizer", "NAME", TEXT, AT(optimizer), 0, 0, FITS,
      "natural, newton, gradient, momentum, rmsprop, adam; natural"},
@@ -97,15 +97,17 @@ static const option_row OPTIONS[] = {
     {"seed", "N", COUNT, AT(seed), 0, 9007199254740992, FITS | RACES,
      "of everything random; 1"},
     {"threads", "N", COUNT, AT(threads), 1, 1024, READS, "workers; 1"},
-    {"optimizers", "A,B,...", LIST, AT(optimizers), 0, 0, COMPARE_GLM,
+    {"optimizers", "A,B,...", LIST, AT(optimizers), 0, 0, RACES,
      "who races; all of them"},
-    {"rates", "A,B,...", LIST, AT(rates), 0, 0, COMPARE_GLM,
+    {"rates", "A,B,...", LIST, AT(rates), 0, 0, RACES,
      "the rates that each is tuned over; 0.001, 0.003, ... 10"},
-    {"tune-iter", "N", COUNT, AT(tune_iter), 1, 1e9, COMPARE_GLM,
+    {"tune-iter", "N", COUNT, AT(tune_iter), 1, 1e9, RACES,
      "iterations of a tuning run; 50"},
     {"parametrizations", "A,B,...", LIST, AT(parametrizations), 0, 0,
      COMPARE_DIST,
-     "probability, logit; sd, log-sd, precision; or links of the last block"},
+     "draw paths instead, in these coordinates of the last parameter:\n"
+     "                             probability, logit; sd, log-sd, precision; "
+     "or a link"},
     {"start", "A,B,...", LIST, AT(start), 0, 0, COMPARE_DIST,
      "customary parameters to begin from"},
     {"interval", "P", NUMBER, AT(interval), 1e-12, 1 - 1e-12, PREDICT,
@@ -155,8 +157,8 @@ static const command_row COMMANDS[] = {
      "      --l2 1e-3 --out race.tsv --plot race.svg"},
     {"compare dist", COMPARE_DIST, 1, 1,
      "natgrad compare dist DATA --column Y --family NAME",
-     "Draws the paths of plain and natural gradient in several "
-     "parametrisations.",
+     "Races optimisers from one start, or draws the paths of plain and natural\n"
+     "gradient in several parametrisations.",
      "natgrad compare dist heights.csv --column cm --family normal \\\n"
      "      --parametrizations sd,log-sd,precision --plot paths.svg"},
 };

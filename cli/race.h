@@ -14,7 +14,6 @@ typedef struct runner {
     const char *name;
     ng_optimizer optimizer;
     double rate;
-    bool tuned; /* some rate of the search gave a finite loss */
     race_point *point;
     size_t points, room;
     ng_stop stop;

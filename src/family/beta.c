@@ -276,6 +276,7 @@ const ng_family_ops ngi_family_beta = {
     .log_density = log_density,
     .score = score,
     .fisher = fisher,
+    .fisher_solve = ngi_fisher_solve_two,
     .observed = observed,
     .kl = kl,
     .sample = sample,

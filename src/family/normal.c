@@ -5,6 +5,7 @@
  *
  * The normal of known variance is this family with its second block fixed. */
 #include "family/family.h"
+#include "family/two_parameter.h"
 #include "numerics/special.h"
 
 #include <float.h>
@@ -184,6 +185,7 @@ const ng_family_ops ngi_family_normal = {
     .log_density = log_density,
     .score = score,
     .fisher = fisher,
+    .fisher_solve = ngi_fisher_solve_two,
     .observed = observed,
     .kl = kl,
     .sample = sample,

@@ -390,6 +390,7 @@ const ng_family_ops ngi_family_vonmises = {
     .log_density = log_density,
     .score = score,
     .fisher = fisher,
+    .fisher_solve = ngi_fisher_solve_two,
     .observed = observed,
     .kl = kl,
     .sample = sample,

@@ -9,6 +9,12 @@ json_t *ngi_json_number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
+/* Counts that happen to be whole are written as such. */
+static json_t *count_json(double x) {
+    return x == floor(x) && fabs(x) < 9e15 ? json_integer((json_int_t)x)
+                                           : ngi_json_number(x);
+}
+
 static json_t *text_or_null(const char *text) {
     return text ? json_string(text) : json_null();
 }
@@ -111,8 +117,8 @@ json_t *ngi_model_result(const ng_model *model) {
         {"learner", json_string(s->learner), true},
         {"family", json_string(s->family), true},
         {"link", text_or_null(s->link), glm},
-        {"n", ngi_json_number(s->n), true},
-        {"df_residual", ngi_json_number(s->df_residual), glm},
+        {"n", count_json(s->n), true},
+        {"df_residual", count_json(s->df_residual), glm},
         {glm ? "coefficients" : "parameters", parameters_json(model), true},
         {"covariance", covariance_json(model), !glm},
         {"dispersion", ngi_json_number(s->dispersion), glm},

@@ -1,4 +1,4 @@
-/* natgrad compare dist: the paths that plain and natural gradient take over
+/* natgrad compare dist --parametrizations: the paths that plain and natural gradient take over
  * the statistical manifold, in several parametrisations, from one start. Every
  * step of every path moves the same number of nats, so that the pictures
  * differ by direction alone: natural paths fall on one another, plain ones
@@ -424,19 +424,14 @@ static int report(const manifold *m, const path *paths, size_t count) {
 /* Off the optimum along every parameter, by about a nat. */
 static int choose_start(const cli_options *o, manifold *m) {
     const ng_family *f = &m->family;
-    if (o->start.count && o->start.count != f->dim_customary)
-        return cli_complain(CLI_USAGE, "--start: expected %zu numbers",
-                            f->dim_customary);
-    for (size_t j = 0; j < o->start.count; j++) {
-        char *end;
-        m->start[j] = strtod(o->start.item[j], &end);
-        if (*end || !isfinite(m->start[j]))
-            return cli_complain(CLI_USAGE,
-                                "--start: expected numbers, found \"%s\"",
-                                o->start.item[j]);
+    if (o->start.count) {
+        double *given = NULL;
+        int status = cli_start(m->ctx, o, &given);
+        if (status == CLI_DONE)
+            memcpy(m->start, given, o->start.count * sizeof *given);
+        free(given);
+        return status;
     }
-    if (o->start.count)
-        return CLI_DONE;
     double z[MAX_PARAMETERS], F[MAX_PARAMETERS * MAX_PARAMETERS];
     f->ops->fisher(f, 1, m->best, F, m->work);
     for (size_t j = 0; j < f->dim_z; j++)
@@ -486,36 +481,10 @@ static int survey(manifold *m, const ng_frame *frame,
     return status == CLI_DONE ? choose_start(o, m) : status;
 }
 
-static int default_parametrizations(const manifold *m, const char **names) {
-    const ng_family_block *last = &m->family.block[m->family.blocks - 1];
-    bool normal = strcmp(m->family.ops->name, "normal") == 0;
-    switch (last->coordinate) {
-    case NG_COORDINATE_LOGIT:
-        names[0] = "probability";
-        names[1] = "logit";
-        return 2;
-    case NG_COORDINATE_LOG:
-        names[0] = normal ? "sd" : "identity";
-        names[1] = normal ? "log-sd" : "log";
-        names[2] = normal ? "precision" : "inverse";
-        return 3;
-    case NG_COORDINATE_REAL:
-    case NG_COORDINATE_OTHER:
-        break;
-    }
-    names[0] = "identity";
-    return 1;
-}
-
 static int travel(manifold *m) {
     const cli_options *o = m->options;
-    const char *defaults[3];
     const char *const *names = o->parametrizations.item;
     size_t count = o->parametrizations.count;
-    if (!count) {
-        count = (size_t)default_parametrizations(m, defaults);
-        names = defaults;
-    }
     path *paths = calloc(2 * count, sizeof *paths);
     int status = paths ? CLI_DONE
                        : cli_complain(CLI_RESOURCES, "out of memory");
@@ -534,7 +503,7 @@ static int travel(manifold *m) {
     return status;
 }
 
-int cli_compare_dist(const cli_options *options) {
+int cli_manifold(const cli_options *options) {
     manifold m = {.options = options};
     ng_frame *frame = NULL;
     ng_dist_options dist;
