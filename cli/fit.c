@@ -29,7 +29,7 @@ static int deliver(ng_ctx *ctx, const cli_options *options,
 static size_t bar_length(const ng_fit_options *fit) {
     bool second_order =
         fit->optimizer == NG_NATURAL || fit->optimizer == NG_NEWTON;
-    return fit->max_iter ? fit->max_iter : (second_order ? 200 : 10000);
+    return fit->max_iter ? fit->max_iter : (second_order ? 1000 : 10000);
 }
 
 static int add_test(ng_ctx *ctx, const cli_options *options,

@@ -91,7 +91,7 @@ static const option_row OPTIONS[] = {
     {"integrator", "NAME", TEXT, AT(integrator), 0, 0, FITS,
      "euler, midpoint, geodesic; euler"},
     {"max-iter", "N", COUNT, AT(max_iter), 1, 1e12, FITS | RACES,
-     "most iterations; 200, first-order methods 10000, races 200"},
+     "most iterations; 1000, first-order methods 10000, races 200"},
     {"tol", "X", NUMBER, AT(tol), 0, HUGE_VAL, FITS | RACES,
      "stop at this decrement, sqrt(g' F^-1 g); 1e-10"},
     {"seed", "N", COUNT, AT(seed), 0, 9007199254740992, FITS | RACES,

@@ -86,10 +86,11 @@ static int write_tsv(ng_ctx *ctx, const char *path, const runner *runners,
 
 static void write_panel(ng_writer *writer, const char *tsv,
                         const runner *runners, size_t count,
-                        const char *label, int column, const char *scale) {
+                        const char *label, const char *column,
+                        const char *format) {
     ng_writer_print(writer,
                     "set xlabel '%s'\n%s\nplot [][1e-10:*] \\\n", label,
-                    scale);
+                    format);
     /* Newton's curve can lie on the natural one (canonical links): wide solid
      * below, narrow dashes above show both. */
     static const char *const style[] = {
@@ -99,7 +100,7 @@ static void write_panel(ng_writer *writer, const char *tsv,
     for (size_t i = 0; i < count; i++)
         ng_writer_print(
             writer,
-            "  '%s' index %zu using %d:($7 > 1e-10 ? $7 : 1e-10) with lines "
+            "  '%s' index %zu using %s:($7 > 1e-10 ? $7 : 1e-10) with lines "
             "%s title '%s, rate %g'%s\n",
             tsv, i, column, style[runners[i].optimizer], runners[i].name,
             runners[i].rate, i + 1 < count ? ", \\" : "");
@@ -116,18 +117,19 @@ static int write_script(ng_ctx *ctx, const char *path, const char *tsv,
     bool png = dot && strcmp(dot, ".png") == 0;
     ng_writer_print(writer,
                     "set terminal %s\nset output '%s'\n"
-                    "set datafile separator tab\nset logscale y\n"
-                    "set format y '10^{%%L}'\nset key at graph 0.98,0.6 font ',11'\n"
+                    "set datafile separator tab\nset logscale xy\n"
+                    "set format y '10^{%%L}'\nset key at graph 0.97,0.45 font ',11'\n"
                     "set grid lc rgb '#dddddd'\n"
                     "set ylabel 'objective above the best reached "
                     "(nats per example)'\n"
                     "set multiplot layout 1,2\n",
                     png ? "png size 1200,480" : "svg size 1200,480 dynamic",
                     picture);
-    write_panel(writer, tsv, runners, count, "iterations", 3, "");
+    write_panel(writer, tsv, runners, count, "iterations (log scale)",
+                "($3 + 1)", "");
     ng_writer_print(writer, "set nokey\nset ylabel ''\n");
-    write_panel(writer, tsv, runners, count, "seconds (log scale)", 4,
-                "set logscale x\nset format x '10^{%L}'");
+    write_panel(writer, tsv, runners, count, "seconds (log scale)", "4",
+                "set format x '10^{%L}'");
     ng_writer_print(writer, "unset multiplot\n");
     return cli_fail(ctx, ng_writer_commit(&writer));
 }

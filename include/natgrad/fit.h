@@ -42,7 +42,7 @@ typedef enum ng_integrator { NG_INTEGRATOR_LIST(NG_ENUMERATOR) } ng_integrator;
 #undef NG_ENUMERATOR
 
 /* A negative number, or 0 for `max_iter`, means the default of the optimizer:
- *   natural, newton: line-search, rate 1, at most 200 iterations;
+ *   natural, newton: line-search, rate 1, at most 1,000 iterations;
  *   gradient: line-search, rate 1; momentum: fixed, 0.1; rmsprop and adam:
  *   fixed, 0.01; these at most 10,000 iterations. */
 typedef struct ng_fit_options {
@@ -85,8 +85,9 @@ typedef struct ng_report {
     double decrement;       /* sqrt(g' F^-1 g); NaN where it was not computed */
     double damping;
     double step;         /* length along the direction; 0 if none was taken */
-    double kl_predicted; /* delta' F delta / 2 with the metric's F; NaN for
-                            optimizers that have no metric */
+    double kl_predicted; /* length^2 d' F d / 2 along the direction d, exact
+                            undamped F; NaN for first-order methods unless a
+                            KL radius makes them compute it */
     double kl;           /* true KL of the step */
     double kl_total;     /* of all steps so far */
     double seconds;      /* of work so far, bookkeeping not counted */

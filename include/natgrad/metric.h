@@ -46,10 +46,12 @@ struct ng_metric {
     ng_metric_options options;
     double damping; /* of the last factor */
     int repaired;   /* the last factor was singular or indefinite */
+    size_t passes;  /* over the rows, beyond one for each update; whoever reads
+                       them sets them back to 0 */
     void *state;
 };
 
-/* "identity": F = I, plain gradient. No memory.
+/* "identity": F = I and P = 0, plain gradient. No memory.
  * "diagonal": the diagonal of F. Memory d.
  * "dense": F whole. Memory 2 d^2, cost d^3/3 a factor.
  * "cg": matrix-free conjugate gradients with a diagonal preconditioner; a

@@ -146,8 +146,11 @@ static double kl_row(const ng_family *f, const double *z0, const double *z1,
     double sum = 0;
     for (size_t k = 0; k < K; k++) {
         d[k] -= centre;
-        sum += p[k] > 0 ? p[k] * ngi_expm1mx(d[k]) : 0;
-        top = fmax(top, logit(f, z0, k) - log_Z + d[k]);
+        double log_pe = logit(f, z0, k) - log_Z + d[k];
+        /* p may underflow where p e^d does not. */
+        sum += d[k] > 1 ? exp(log_pe) - p[k] * (1 + d[k])
+                        : p[k] * ngi_expm1mx(d[k]);
+        top = fmax(top, log_pe);
     }
     if (top <= 0)
         return log1p(sum);

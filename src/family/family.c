@@ -118,6 +118,7 @@ void ng_family_fisher_solve(const ng_family *f, size_t n, const double *z,
         double largest = 0;
         for (size_t k = 0; k < d; k++)
             largest = fmax(largest, F[k * d + k]);
+        double largest_part = DBL_MAX / (double)d;
         double cutoff = (double)d * DBL_EPSILON * (largest + damping);
         for (size_t k = 0; k < d; k++) {
             double eigenvalue = F[k * d + k] + damping;
@@ -125,6 +126,8 @@ void ng_family_fisher_solve(const ng_family *f, size_t n, const double *z,
             for (size_t j = 0; j < d; j++)
                 t[k] += V[j * d + k] * u[i * d + j];
             t[k] = eigenvalue > cutoff ? t[k] / eigenvalue : 0;
+            /* Sums of the parts below must not meet as inf - inf. */
+            t[k] = fmax(-largest_part, fmin(t[k], largest_part));
         }
         for (size_t j = 0; j < d; j++) {
             out[i * d + j] = 0;

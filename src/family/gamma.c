@@ -143,8 +143,13 @@ static void cdf(const ng_family *f, size_t n, const double *z, const double *y,
     (void)work;
     for (size_t i = 0; i < n; i++) {
         double a = ngi_family_exp(z[2 * i + 1]);
-        double x = y[i] > 0 ? a * exp(log(y[i]) - z[2 * i]) : 0;
-        out[i] = isinf(x) ? 1 : ngi_gamma_p(a, x);
+        double log_x = log(a) + log(y[i]) - z[2 * i], x = exp(log_x);
+        if (!(y[i] > 0))
+            out[i] = 0;
+        else if (x < 1e-290) /* P = x^a / Gamma(1 + a), also if x underflows */
+            out[i] = exp(a * log_x - ngi_lgamma(1 + a));
+        else
+            out[i] = isinf(x) ? 1 : ngi_gamma_p(a, x);
     }
 }
 

@@ -169,8 +169,8 @@ static void start(const ng_family *f, size_t n, const double *y,
     ngi_family_moments(n, y, w, &m, &v);
     /* A constant sample has no spread: begin at the size of its rounding. */
     v = fmax(v, DBL_EPSILON * fmin(m * m, DBL_MAX) + DBL_MIN);
-    double s = sqrt(6 * fmin(v, DBL_MAX / 6)) / NGI_PI;
-    z[0] = m - NGI_EULER_GAMMA * s;
+    double s = sqrt(6) * sqrt(v) / NGI_PI;
+    z[0] = ngi_family_finite(m - NGI_EULER_GAMMA * s);
     z[1] = log(s);
 }
 

@@ -91,7 +91,8 @@ double ngi_family_gamma_bregman(double a, double g) {
         return ngi_gauss8(bregman_remainder, &b, 0, g);
     }
     double slope = a < 1e-100 ? 1 : a * ngi_log_minus_digamma(a);
-    double end = ngi_family_finite(a * exp(g));
+    double half = exp(0.5 * g); /* e^g alone may leave the range of doubles */
+    double end = fmax(DBL_MIN, ngi_family_finite(a * half * half));
     double rise = ngi_gamma_constant(a) - ngi_gamma_constant(end);
     return fmax(0, rise + slope * expm1(g));
 }

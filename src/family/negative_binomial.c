@@ -180,6 +180,8 @@ static double quantile_one(const ngi_nb *law, double p) {
     }
     while (low < high) {
         double middle = low + floor(0.5 * (high - low));
+        if (middle == high)
+            return high;
         if (cdf_one(law, middle) >= p)
             high = middle;
         else if (middle + 1 > middle && middle < high)

@@ -233,16 +233,17 @@ static double sum_up(const average *e, walk_state at, int *ended) {
     return sum;
 }
 
-static double term(const average *e, double s) {
+/* The mass at mean e^s times e^log_width and the value there: a mass far out
+ * underflows where its product with the width does not. */
+static double term(const average *e, double s, double log_width) {
     const ngi_nb_point point = at_log_ratio(e->law, s);
-    double mass = exp(ngi_nb_log_mass(e->law, &point));
+    double mass = exp(ngi_nb_log_mass(e->law, &point) + log_width);
     return mass == 0 ? 0 : mass * value_of(e, argument_at(e, s));
 }
 
 static double tail_integrand(double s, void *user) {
     const average *e = user;
-    double value = term(e, s);
-    return value == 0 ? 0 : value * e->law->mean * exp(s);
+    return term(e, s, e->law->log_mean + s);
 }
 
 /* The sum over y >= CUT less the integral from CUT - 1/2, by central
@@ -250,7 +251,7 @@ static double tail_integrand(double s, void *user) {
 static double midpoint_correction(const average *e) {
     double g[6];
     for (int j = 0; j < 6; j++)
-        g[j] = term(e, log_ratio_of(e->law, CUT - 3 + j));
+        g[j] = term(e, log_ratio_of(e->law, CUT - 3 + j), 0);
     double d1 = g[3] - g[2];
     double d3 = g[4] - 3 * g[3] + 3 * g[2] - g[1];
     double d5 = g[5] - 5 * g[4] + 10 * (g[3] - g[2]) + 5 * g[1] - g[0];

@@ -173,7 +173,7 @@ static void start(const ng_family *f, size_t n, const double *y,
     ngi_family_moments(n, y, w, &m, &v);
     z[0] = m;
     /* A constant sample has no spread: begin at the size of its rounding. */
-    z[1] = 0.5 * log(fmax(v, DBL_EPSILON * (m * m) + DBL_MIN));
+    z[1] = 0.5 * log(fmax(v, DBL_EPSILON * fmin(m * m, DBL_MAX) + DBL_MIN));
 }
 
 const ng_family_ops ngi_family_normal = {

@@ -1,7 +1,12 @@
 /* Poisson, z = log lambda.
  *
- *   log p(y|z) = y z - e^z - log y!,  score = y - e^z,  F = e^z. */
+ *   log p(y|z) = y z - e^z - log y!,  score = y - e^z,  F = e^z.
+ *
+ * With u = z - log y and S(y) = y log y - y - log Gamma(y), of the order of
+ * log y, log p = S(y) - log y - y (e^u - 1 - u): nothing of the order of y
+ * cancels. */
 #include "family/family.h"
+#include "family/two_parameter.h"
 #include "numerics/special.h"
 
 #include <float.h>
@@ -21,16 +26,18 @@ static double rate(double z) {
     return exp(fmin(z, 709));
 }
 
+static double log_mass(double z, double y) {
+    if (y == 0)
+        return -rate(z);
+    double log_y = log(y);
+    return ngi_gamma_constant(y) - log_y - y * ngi_expm1mx(z - log_y);
+}
+
 static void log_density(const ng_family *f, size_t n, const double *z,
                         const double *y, double *out, double *work) {
-    (void)f;
     (void)work;
-    for (size_t i = 0; i < n; i++) {
-        out[i] = y[i] < 0 || !isfinite(y[i])
-                     ? -HUGE_VAL
-                     : (y[i] == 0 ? 0 : y[i] * z[i] - ngi_lgamma(y[i] + 1)) -
-                           rate(z[i]);
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = in_support(f, y + i) ? log_mass(z[i], y[i]) : -HUGE_VAL;
 }
 
 static void score(const ng_family *f, size_t n, const double *z,
@@ -55,8 +62,8 @@ static void observed(const ng_family *f, size_t n, const double *z,
     fisher(f, n, z, out, work);
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++)
@@ -107,6 +114,8 @@ static double quantile_one(double lambda, double p) {
     }
     while (low < high) {
         double middle = low + floor(0.5 * (high - low));
+        if (middle == high)
+            return high;
         if (cdf_one(lambda, middle) >= p)
             high = middle;
         else if (middle + 1 > middle)
@@ -139,8 +148,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     (void)f;
     (void)i;
     (void)columns;

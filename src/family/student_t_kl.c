@@ -92,9 +92,8 @@ static double log_ratio(const divergence *g, double v) {
         return log_ratio_line(g, v);
     double w0 = log_cosh_twice(v);
     double w1 = log_quadratic(v, g->shift, g->log_contraction);
-    if (w0 > 0.5 || w1 > 0.5) {
+    if (w0 > 0.5 || w1 > 0.5 || fabs(g->log_scale) > 1)
         return g->constant - 0.5 * ((g->df1 + 1) * w1 - (g->df0 + 1) * w0);
-    }
     /* df log(1 + r^2/df) = r^2 + df [log(1 + q) - q]: the squares are
      * subtracted first, since they cancel for large df. */
     double u = sinh(v), m = g->shift;
@@ -103,6 +102,13 @@ static double log_ratio(const divergence *g, double v) {
                                m * (2 * u - m));
     return g->constant - 0.5 * (squares + g->df1 * ngi_log1pmx(q1) -
                                 g->df0 * ngi_log1pmx(q0) + (w1 - w0));
+}
+
+/* log p1 in v's coordinate: log p0 + D less the terms that cancel. */
+static double log_second(const divergence *g, double v) {
+    double w0 = log_cosh_twice(v);
+    double w1 = log_quadratic(v, g->shift, g->log_contraction);
+    return g->log_norm + g->constant - 0.5 * ((g->df1 + 1) * w1 - w0);
 }
 
 static double integrand(double t, void *user) {
@@ -115,7 +121,8 @@ static double integrand(double t, void *user) {
     if (D <= 1)
         return log_p > -740 ? exp(log_p) * ngi_expm1mx(D) : 0;
     /* e^D alone may overflow where p1 = p0 e^D does not. */
-    return exp(log_p + D) - ngi_family_finite(exp(log_p) * (1 + D));
+    double log_p1 = g->is_short ? log_p + D : log_second(g, v);
+    return exp(log_p1) - (log_p > -740 ? exp(log_p) * (1 + D) : 0);
 }
 
 static void prepare(divergence *g, const double *z0, const double *z1) {

@@ -115,6 +115,14 @@ void ngi_fisher_solve_two(const ng_family *f, size_t n, const double *z,
         double root_a = a > 0 ? 1 / sqrt(a) : 0;
         double root_b = b > 0 ? 1 / sqrt(b) : 0;
         double r = F[1] * root_a * root_b;
+        if (1 - r * r <= 4 * DBL_EPSILON) {
+            /* Rank 1 to rounding: the pseudo-inverse is F / trace^2. */
+            double trace = a + b;
+            double u0 = u[2 * i] / trace, u1 = u[2 * i + 1] / trace;
+            out[2 * i] = a / trace * u0 + F[1] / trace * u1;
+            out[2 * i + 1] = F[1] / trace * u0 + b / trace * u1;
+            continue;
+        }
         double x0 = u[2 * i] * root_a, x1 = u[2 * i + 1] * root_b;
         out[2 * i] = root_a * (x0 - r * x1) / (1 - r * r);
         out[2 * i + 1] = root_b * (x1 - r * x0) / (1 - r * r);

@@ -34,9 +34,8 @@ double ngi_positive_finite(double y);
 /* in_support for y > 0. */
 int ngi_positive_support(const ng_family *f, const double *y);
 
-/* fisher_solve for dim_z = 2 and a correlation of the score's components that
- * is not near +-1. Scaling by the diagonal first keeps both components exact
- * where their units differ by many orders of magnitude. */
+/* fisher_solve for dim_z = 2. Scaling by the diagonal first keeps both
+ * components exact where their units differ by many orders of magnitude. */
 void ngi_fisher_solve_two(const ng_family *f, size_t n, const double *z,
                           double damping, const double *u, double *out,
                           double *work);

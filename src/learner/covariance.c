@@ -26,9 +26,11 @@ static void unscale(size_t d, double *A, const double *scale) {
     ngi_mirror(d, A);
 }
 
-/* A = V diag(1/w) V' without the eigenvalues that are zero to rounding. */
+/* A = V diag(1/w) V' without the eigenvalues that are zero to rounding. A
+ * parameter with a share in a direction so dropped is not determined by the
+ * data. */
 static bool pseudo_invert(size_t d, double *A, double *V, double *w,
-                          double *work, size_t *rank) {
+                          double *work, size_t *rank, bool *undetermined) {
     memcpy(V, A, d * d * sizeof *V);
     if (!ngi_eigen(d, V, w, work))
         return false;
@@ -42,12 +44,19 @@ static bool pseudo_invert(size_t d, double *A, double *V, double *w,
         (*rank)++;
         ngi_syrk(d, 1, 1 / w[k], V + k * d, d, A, d);
     }
+    for (size_t j = 0; j < d; j++) {
+        double dropped = 0;
+        for (size_t k = 0; k < d - *rank; k++)
+            dropped += V[k * d + j] * V[k * d + j];
+        undetermined[j] = dropped > sqrt(DBL_EPSILON);
+    }
     return true;
 }
 
 ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
-                                 size_t *rank) {
+                                 size_t *rank, bool *undetermined) {
     *rank = d;
+    memset(undetermined, 0, d * sizeof *undetermined);
     if (d == 0)
         return NG_OK;
     ng_status status = NG_OK;
@@ -68,7 +77,7 @@ ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
         ngi_cholesky_inverse(d, L)) {
         memcpy(A, L, d * d * sizeof *A);
     } else if (!isfinite(norm) ||
-               !pseudo_invert(d, A, L, w, work, rank)) {
+               !pseudo_invert(d, A, L, w, work, rank, undetermined)) {
         status = ngi_fail(ctx, NG_ENUMERIC,
                           "the information matrix cannot be inverted");
         goto done;
@@ -79,6 +88,16 @@ done:
     ngi_free(ctx, scale);
     ngi_free(ctx, iwork);
     return status;
+}
+
+double ngi_standard_error(double variance, size_t d, const double *row,
+                          const bool *undetermined) {
+    for (size_t j = 0; j < d; j++) {
+        if (undetermined[j] && row[j] != 0)
+            return HUGE_VAL;
+    }
+    /* Rounding can leave a variance of zero a shade below it. */
+    return sqrt(fmax(variance, 0));
 }
 
 ng_status ngi_transform_covariance(ng_ctx *ctx, size_t rows, size_t d,

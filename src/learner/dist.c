@@ -84,6 +84,28 @@ static ng_status check_support(const ng_model *model, const ng_frame *frame,
     return NG_OK;
 }
 
+/* A continuous family with a spread follows equal values to a point mass: its
+ * likelihood has no maximum there. */
+static ng_status check_spread(const ng_model *model, const ng_frame *frame,
+                              const sample *s) {
+    const ng_family *f = &model->family;
+    const double *first = NULL;
+    if (f->ops->discrete || f->dim_y > 1 || f->dim_z < 2)
+        return NG_OK;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->w && s->w[i] == 0)
+            continue;
+        if (first && s->y[i] != *first)
+            return NG_OK;
+        first = s->y + i;
+    }
+    return ngi_fail(s->ctx, NG_EDATA,
+                    "%s: column \"%s\": all values are equal; family \"%s\" "
+                    "expects values that differ",
+                    ng_frame_source(frame), model->columns.name[0],
+                    f->ops->name);
+}
+
 static ng_status check_weights(const ng_frame *frame, const char *name,
                                const sample *s) {
     double total = 0;
@@ -126,7 +148,7 @@ static ng_status read_sample(const ng_frame *frame,
         s->w = column->values;
         NG_TRY(check_weights(frame, options->weights, s));
     }
-    return NG_OK;
+    return check_spread(model, frame, s);
 }
 
 static ng_status make_problem(const ng_model *model, sample *s,
@@ -207,13 +229,18 @@ static ng_status standard_errors(const ng_dist_options *options,
                                     ? NG_FISHER_OBSERVED
                                     : NG_FISHER_EXACT};
     double *F = ngi_alloc(ctx, d * d + c * d + ng_family_work(f), sizeof *F);
-    if (!F)
+    bool *undetermined = ngi_alloc(ctx, d, sizeof *undetermined);
+    if (!F || !undetermined) {
+        ngi_free(ctx, F);
+        ngi_free(ctx, undetermined);
         return NG_ENOMEM;
+    }
     double *J = F + d * d, *work = J + c * d;
     ng_status status;
     NG_TRY_GOTO(problem->ops->evaluate(problem, eta, NULL, NULL, NULL,
                                        &fisher, F));
-    NG_TRY_GOTO(ngi_invert_information(ctx, d, F, &model->summary.rank));
+    NG_TRY_GOTO(ngi_invert_information(ctx, d, F, &model->summary.rank,
+                                       undetermined));
     f->ops->customary_jacobian(f, model->theta, J, work);
     chain(model, eta, J);
     NG_TRY_GOTO(
@@ -221,13 +248,14 @@ static ng_status standard_errors(const ng_dist_options *options,
     for (size_t i = 0; i < c * c; i++)
         model->covariance[i] /= total_weight;
     for (size_t i = 0; i < c; i++)
-        model->parameter[i].std_error =
-            sqrt(model->covariance[i * c + i]);
+        model->parameter[i].std_error = ngi_standard_error(
+            model->covariance[i * c + i], d, J + i * d, undetermined);
     if (model->summary.rank < d && f->dim_customary == f->dim_z)
         NG_TRY_GOTO(ngi_model_warn(
             model, "the information is singular: some combination of the "
                    "parameters is not determined by the data"));
 fail:
+    ngi_free(ctx, undetermined);
     ngi_free(ctx, F);
     return status;
 }

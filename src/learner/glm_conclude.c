@@ -237,7 +237,7 @@ static void raw_covariance(const ngi_glm_data *data, size_t outputs, size_t d,
 /* C = A^-1 / W times the dispersion, or the sandwich A^-1 B A^-1 / W. */
 static ng_status covariance(const ng_glm_options *options, ng_model *model,
                             const ngi_glm_data *data, ng_problem *problem,
-                            const double *theta) {
+                            const double *theta, bool *undetermined) {
     size_t d = problem->dim;
     double *C = model->covariance;
     ng_fisher fisher = {.kind = options->std_errors == NG_SE_OBSERVED
@@ -246,7 +246,8 @@ static ng_status covariance(const ng_glm_options *options, ng_model *model,
     NG_TRY(problem->ops->evaluate(problem, theta, NULL, NULL, NULL, &fisher,
                                   C));
     problem->ops->penalty_add(problem, C);
-    NG_TRY(ngi_invert_information(data->ctx, d, C, &model->summary.rank));
+    NG_TRY(ngi_invert_information(data->ctx, d, C, &model->summary.rank,
+                                  undetermined));
     if (options->std_errors != NG_SE_ROBUST)
         return NG_OK;
     double *B = ngi_alloc(data->ctx, d, d * sizeof *B);
@@ -267,9 +268,21 @@ static ng_status covariance(const ng_glm_options *options, ng_model *model,
     return status;
 }
 
+/* The row of the map from fitted to raw coefficients that makes coefficient i.
+ */
+static void raw_row(const ngi_glm_data *data, size_t d, size_t i,
+                    double *row) {
+    size_t j = i % data->p, first = i - j;
+    memset(row, 0, d * sizeof *row);
+    for (size_t k = 0; j == 0 && k < data->p; k++)
+        row[first + k] = -data->shift[k] / data->scale[k];
+    row[i] = 1 / data->scale[j];
+}
+
 static void fill_standard_errors(const ng_glm_options *options,
                                  const ngi_glm_family *family,
-                                 ng_model *model, const ngi_glm_data *data) {
+                                 ng_model *model, const ngi_glm_data *data,
+                                 const bool *undetermined, double *row) {
     ng_summary *s = &model->summary;
     size_t d = model->dim;
     double *C = model->covariance;
@@ -279,12 +292,14 @@ static void fill_standard_errors(const ng_glm_options *options,
     raw_covariance(data, model->family.block[0].count, d, C);
     for (size_t i = 0; i < d; i++) {
         ng_parameter *p = &model->parameter[i];
-        p->std_error = sqrt(fmax(C[i * d + i], 0));
+        raw_row(data, d, i, row);
+        p->std_error =
+            ngi_standard_error(C[i * d + i], d, row, undetermined);
         p->statistic = p->estimate / p->std_error;
         p->p_value = family->dispersion
                          ? ngi_t_two_sided(p->statistic, s->df_residual)
                          : 2 * ngi_ndtr(-fabs(p->statistic));
-        if (!(p->std_error > 0))
+        if (!(p->std_error > 0) || isinf(p->std_error))
             p->statistic = p->p_value = NAN;
     }
 }
@@ -343,11 +358,13 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     ng_summary *s = &model->summary;
     size_t d = problem->dim;
     double *gradient = ngi_alloc(data->ctx, 2 * d, sizeof *gradient);
-    if (!gradient)
-        return NG_ENOMEM;
-    double *raw = gradient + d;
-    ng_status status;
+    bool *undetermined = ngi_alloc(data->ctx, d, sizeof *undetermined);
+    double *raw;
     sums fitted;
+    ng_status status = NG_ENOMEM;
+    if (!gradient || !undetermined)
+        goto fail;
+    raw = gradient + d;
     NG_TRY_GOTO(problem->ops->evaluate(problem, theta, &s->loss, NULL,
                                        gradient, NULL, NULL));
     problem->ops->user_gradient(problem, gradient, raw);
@@ -356,7 +373,8 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     s->n = data->used_rows;
     s->l2 = options->l2;
     if (model->covariance)
-        NG_TRY_GOTO(covariance(options, model, data, problem, theta));
+        NG_TRY_GOTO(covariance(options, model, data, problem, theta,
+                               undetermined));
     /* Pearson and deviance first: the likelihood of gamma and inverse
      * Gaussian is taken at the dispersion deviance / sum of weights. */
     NG_TRY_GOTO(add_rows(family, model, data, problem, theta, 1, &fitted));
@@ -373,10 +391,12 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     to_raw(data, model->family.block[0].count, model->theta, 1);
     NG_TRY_GOTO(name_parameters(model));
     if (model->covariance)
-        fill_standard_errors(options, family, model, data);
+        fill_standard_errors(options, family, model, data, undetermined,
+                             raw);
     fill_likelihood(family, model, data, &fitted);
     NG_TRY_GOTO(add_warnings(options, model, &fitted));
 fail:
     ngi_free(data->ctx, gradient);
+    ngi_free(data->ctx, undetermined);
     return status;
 }

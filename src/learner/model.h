@@ -48,10 +48,15 @@ static inline bool ngi_model_has_classes(const ng_model *model) {
 }
 
 /* The inverse of the symmetric A (d x d, lower) in place and mirrored, by
- * equilibrated Cholesky, or its pseudo-inverse where A is singular; `rank`
- * says how many directions it has. */
+ * equilibrated Cholesky, or its pseudo-inverse where A is singular. `rank` says
+ * how many directions it has and `undetermined` (d) which parameters have a
+ * share in one that it has not. */
 ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
-                                 size_t *rank);
+                                 size_t *rank, bool *undetermined);
+/* sqrt(T C T') of one row of T (d), infinite where it leans on a parameter
+ * that is not determined. `variance` is the entry of the transformed C. */
+double ngi_standard_error(double variance, size_t d, const double *row,
+                          const bool *undetermined);
 /* out = T C T' (rows x rows), T rows x d, C d x d. */
 ng_status ngi_transform_covariance(ng_ctx *ctx, size_t rows, size_t d,
                                    const double *T, const double *C,

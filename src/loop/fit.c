@@ -101,6 +101,12 @@ static ng_status check_options(ng_problem *problem,
     ng_ctx *ctx = problem->ctx;
     bool has_metric =
         options->optimizer == NG_NATURAL || options->optimizer == NG_NEWTON;
+    if (options->optimizer > NG_ADAM || options->step > (int)NG_STEP_LM ||
+        options->integrator > NG_GEODESIC ||
+        options->fisher > NG_FISHER_OBSERVED)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "expected an optimizer, step, integrator and Fisher "
+                        "from their lists");
     if (isnan(options->rate) || isinf(options->rate) || options->rate == 0)
         return ngi_fail(ctx, NG_EUSAGE, "expected a rate > 0");
     if (!(options->kl >= 0) || isinf(options->kl))
@@ -142,7 +148,7 @@ static void resolve_defaults(ng_fit *fit) {
     if (options->rate < 0)
         options->rate = fit->rule ? fit->rule->rate : 1;
     if (options->max_iter == 0)
-        options->max_iter = fit->rule ? 10000 : 200;
+        options->max_iter = fit->rule ? 10000 : 1000;
     fit->step = STEPS[options->step];
     fit->damping = options->damping;
     if (options->step == NG_STEP_LM && options->damping == 0)
@@ -371,6 +377,15 @@ static ng_status iterate(ng_fit *fit) {
     return NG_OK;
 }
 
+/* Rows that the metric looked at for itself. */
+static void count_passes(ng_fit *fit) {
+    if (!fit->metric)
+        return;
+    fit->report.examples +=
+        (double)fit->metric->passes * (double)fit->problem->rows;
+    fit->metric->passes = 0;
+}
+
 ng_status ng_fit_step(ng_fit *fit, ng_report *report) {
     ng_report *own = &fit->report;
     if (own->stop == NG_RUNNING) {
@@ -379,6 +394,7 @@ ng_status ng_fit_step(ng_fit *fit, ng_report *report) {
         own->repaired = 0;
         ng_status status = iterate(fit);
         ngi_clock_stop(fit);
+        count_passes(fit);
         if (status != NG_OK)
             return status;
         if (own->stop == NG_RUNNING && ngi_cancelled(fit->problem->ctx))

@@ -48,6 +48,7 @@ static ng_status update(ng_metric *metric, const double *theta, double *loss,
     ng_problem *problem = metric->problem;
     NG_TRY(ngi_metric_evaluate(metric, theta, loss, objective, gradient));
     memcpy(state->theta, theta, problem->dim * sizeof *theta);
+    metric->passes++;
     NG_TRY(problem->ops->fisher_diagonal(problem, theta,
                                          &metric->options.fisher,
                                          state->diagonal));
@@ -64,6 +65,7 @@ static ng_status factor(ng_metric *metric, double damping) {
 
 static ng_status product(ng_metric *metric, const double *v, double *out) {
     const cg *state = metric->state;
+    metric->passes++;
     return metric->problem->ops->fisher_product(
         metric->problem, state->theta, &metric->options.fisher, v, out);
 }

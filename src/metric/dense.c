@@ -160,18 +160,23 @@ static ng_status factor(ng_metric *metric, double damping) {
     return factor_spectral(metric, damping);
 }
 
-static ng_status solve(ng_metric *metric, const double *g, double *d) {
-    dense *state = metric->state;
-    size_t dim = metric->problem->dim;
-    for (size_t j = 0; j < dim; j++)
-        state->t[j] = g[j] * state->scale[j];
-    if (!state->spectral) {
-        ngi_cholesky_solve(dim, state->factor, state->t);
-        for (size_t j = 0; j < dim; j++)
-            d[j] = state->t[j] * state->scale[j];
-        return NG_OK;
+static void remove_null_space(const dense *state, size_t dim, double *x) {
+    for (size_t k = 0; k < state->nullity; k++) {
+        const double *vector = state->factor + k * dim;
+        ngi_axpy(dim, -ngi_dot(dim, vector, x), vector, x);
     }
+}
+
+/* A^+ g = Q S (S A S)^+ S Q g, Q taking the null space of A away: without it
+ * on the right the scale S would weight the residual of a g out of range, and
+ * without it on the left the norm of the solution. */
+static void solve_spectral(dense *state, size_t dim, const double *g,
+                           double *d) {
     double *x = state->t + dim;
+    memcpy(d, g, dim * sizeof *d);
+    remove_null_space(state, dim, d);
+    for (size_t j = 0; j < dim; j++)
+        state->t[j] = d[j] * state->scale[j];
     memset(x, 0, dim * sizeof *x);
     for (size_t k = state->nullity; k < dim; k++) {
         const double *vector = state->factor + k * dim;
@@ -180,11 +185,21 @@ static ng_status solve(ng_metric *metric, const double *g, double *d) {
     }
     for (size_t j = 0; j < dim; j++)
         d[j] = x[j] * state->scale[j];
-    /* Least norm in the parameters themselves: no null-space component. */
-    for (size_t k = 0; k < state->nullity; k++) {
-        const double *vector = state->factor + k * dim;
-        ngi_axpy(dim, -ngi_dot(dim, vector, d), vector, d);
+    remove_null_space(state, dim, d);
+}
+
+static ng_status solve(ng_metric *metric, const double *g, double *d) {
+    dense *state = metric->state;
+    size_t dim = metric->problem->dim;
+    if (state->spectral) {
+        solve_spectral(state, dim, g, d);
+        return NG_OK;
     }
+    for (size_t j = 0; j < dim; j++)
+        state->t[j] = g[j] * state->scale[j];
+    ngi_cholesky_solve(dim, state->factor, state->t);
+    for (size_t j = 0; j < dim; j++)
+        d[j] = state->t[j] * state->scale[j];
     return NG_OK;
 }
 

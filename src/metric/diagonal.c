@@ -34,6 +34,7 @@ static ng_status update(ng_metric *metric, const double *theta, double *loss,
     diagonal *state = metric->state;
     ng_problem *problem = metric->problem;
     NG_TRY(ngi_metric_evaluate(metric, theta, loss, objective, gradient));
+    metric->passes++;
     return problem->ops->fisher_diagonal(problem, theta,
                                          &metric->options.fisher, state->F);
 }

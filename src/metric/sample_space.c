@@ -3,8 +3,9 @@
  *
  *   (D + S'S)^-1 g = D^-1 g - D^-1 S' (I + S D^-1 S')^-1 S D^-1 g,
  *
- * and without damping or penalty the pseudo-inverse is
- * F^+ g = S' ((S S')^+)^2 S g. */
+ * and without a penalty, for a damping that is zero or too small beside F for
+ * that difference to keep any digits, g in the range of S' has
+ * (F + damping I)^+ g = S' (S S')^+ (S S' + damping I)^+ S g. */
 #include "metric/metric.h"
 
 #include "base/base.h"
@@ -77,6 +78,7 @@ static ng_status update(ng_metric *metric, const double *theta, double *loss,
     sample_space *state = metric->state;
     ng_problem *problem = metric->problem;
     NG_TRY(ngi_metric_evaluate(metric, theta, loss, objective, gradient));
+    metric->passes++;
     return problem->ops->fisher_root(problem, theta, &metric->options.fisher,
                                      state->S);
 }
@@ -112,16 +114,22 @@ static ng_status gram(ng_metric *metric) {
     return NG_OK;
 }
 
-/* A penalty that leaves some parameters free (the intercepts) has no inverse
- * by itself; a damping of sqrt(eps) of the mean Fisher entry stands in, which
- * turns the direction by about as much and the optimum not at all. */
+/* Woodbury's difference loses eps |F| / damping. Below sqrt(eps) of the mean
+ * Fisher entry the spectral form serves, or, beside a penalty, which may leave
+ * some parameters free (the intercepts) and have no inverse by itself, a
+ * damping of that size: it turns the direction by about as much and the
+ * optimum not at all. */
 static void make_definite(ng_metric *metric) {
     sample_space *state = metric->state;
     ng_problem *problem = metric->problem;
     size_t d = problem->dim;
+    double trace = 0;
+    for (size_t i = 0; i < state->N; i++)
+        trace += ngi_dot(d, state->S + i * d, state->S + i * d);
+    double least = sqrt(DBL_EPSILON) * fmax(trace / (double)d, DBL_MIN);
     state->damping = metric->damping;
     state->spectral = false;
-    if (state->damping > 0)
+    if (state->damping >= least)
         return;
     bool penalised = false;
     if (problem->ops->penalty_diagonal) {
@@ -133,10 +141,7 @@ static void make_definite(ng_metric *metric) {
         state->spectral = true;
         return;
     }
-    double trace = 0;
-    for (size_t i = 0; i < state->N; i++)
-        trace += ngi_dot(d, state->S + i * d, state->S + i * d);
-    state->damping = sqrt(DBL_EPSILON) * fmax(trace / (double)d, DBL_MIN);
+    state->damping = least;
     metric->repaired = 1;
 }
 
@@ -173,8 +178,8 @@ static ng_status factor(ng_metric *metric, double damping) {
     return NG_OK;
 }
 
-/* t1 = ((S S')^+)^2 t */
-static void pseudo_inverse_squared(sample_space *state) {
+/* t1 = (S S')^+ (S S' + damping I)^+ t */
+static void pseudo_inverse_product(sample_space *state) {
     size_t N = state->N;
     double largest = fmax(fabs(state->w[0]), fabs(state->w[N - 1]));
     double cutoff = (double)N * DBL_EPSILON * largest;
@@ -183,7 +188,9 @@ static void pseudo_inverse_squared(sample_space *state) {
         const double *vector = state->G + k * N;
         if (state->w[k] <= cutoff)
             continue;
-        ngi_axpy(N, ngi_dot(N, vector, state->t) / state->w[k] / state->w[k],
+        ngi_axpy(N,
+                 ngi_dot(N, vector, state->t) / state->w[k] /
+                     (state->w[k] + state->damping),
                  vector, state->t1);
     }
 }
@@ -194,7 +201,7 @@ static ng_status solve(ng_metric *metric, const double *g, double *d) {
     NG_TRY(solve_diagonal(metric, g, state->v));
     ngi_gemm_nt(N, 1, dim, state->S, dim, state->v, dim, state->t, 1);
     if (state->spectral) {
-        pseudo_inverse_squared(state);
+        pseudo_inverse_product(state);
         memset(d, 0, dim * sizeof *d);
         ngi_gemm_tn(1, dim, N, state->t1, 1, state->S, dim, d, dim);
         return NG_OK;

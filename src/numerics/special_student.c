@@ -4,12 +4,13 @@
 
 /* Everything is a function of r = |t| / sqrt(nu): with q = r^2,
  * P(|T| >= |t|) = I_x(nu / 2, 1 / 2) at x = 1 / (1 + q) (DLMF 8.17, A&S
- * 26.7.1). `lower` is then the two-sided tail and `upper` the centre. */
-static void student_tails(double r, double nu, ngi_tails *out) {
+ * 26.7.1). `lower` is then the two-sided tail and `upper` the centre. r may
+ * overflow where log r does not. */
+static void student_tails(double r, double log_r, double nu, ngi_tails *out) {
     const double a = 0.5 * nu;
     if (r > 1e10) {
         /* The leading power; the next term is below rounding. */
-        const double log_x = -2.0 * log(r);
+        const double log_x = -2.0 * log_r;
         const double log_tail =
             fmin(0.0, a * log_x - ngi_log_scaled_beta(a, 0.5));
         out->lower = exp(log_tail);
@@ -34,7 +35,7 @@ double ngi_t_two_sided(double t, double nu) {
     if (normal_limit(nu))
         return 2.0 * ngi_ndtr(-fabs(t));
     ngi_tails tails;
-    student_tails(fabs(t) / sqrt(nu), nu, &tails);
+    student_tails(fabs(t) / sqrt(nu), log(fabs(t)) - 0.5 * log(nu), nu, &tails);
     return tails.lower;
 }
 
@@ -44,7 +45,7 @@ double ngi_t_cdf(double t, double nu) {
     if (normal_limit(nu))
         return ngi_ndtr(t);
     ngi_tails tails;
-    student_tails(fabs(t) / sqrt(nu), nu, &tails);
+    student_tails(fabs(t) / sqrt(nu), log(fabs(t)) - 0.5 * log(nu), nu, &tails);
     return t < 0.0 ? 0.5 * tails.lower : 0.5 + 0.5 * tails.upper;
 }
 
@@ -53,7 +54,7 @@ double ngi_t_cdf(double t, double nu) {
 static double student_log_tail(double s, const double *parameter,
                                double *slope) {
     ngi_tails tails;
-    student_tails(exp(s), parameter[0], &tails);
+    student_tails(exp(s), s, parameter[0], &tails);
     const double tail = parameter[1] > 0.0 ? tails.upper : tails.lower;
     *slope = parameter[1] * 2.0 * tails.weight / tail;
     return log(tail);

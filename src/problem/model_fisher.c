@@ -100,6 +100,7 @@ void ngi_model_curvature(const ngi_model *m, const ng_rows *rows,
 typedef struct jacobian {
     const double *J;
     size_t ld, first, count;
+    size_t block; /* of the family */
 } jacobian;
 
 static jacobian component_jacobian(const ngi_model *m, const ng_rows *rows,
@@ -110,7 +111,7 @@ static jacobian component_jacobian(const ngi_model *m, const ng_rows *rows,
     while (component >= f->block[b].first + f->block[b].count)
         b++;
     const ng_predictor *p = &m->predictor[b];
-    jacobian j = {0};
+    jacobian j = {.block = b};
     p->ops->jacobian(p, rows->count, rows->X[b], theta + m->theta_first[b],
                      component - f->block[b].first, work, &j.J, &j.ld,
                      &j.first, &j.count);
@@ -138,11 +139,13 @@ static void scale_rows(size_t n, const double *weight, const jacobian *j,
 
 /* F[a, b] += Ja' diag(weight) Jb. Over one design a symmetric rank update
  * does it with half the work, which needs weights of one sign: the exact
- * Fisher has them. */
+ * Fisher has them. It leaves half of the corner to ngi_model_complete_F, which
+ * knows of corners within a block of the family alone. */
 static void add_pair(size_t d, size_t n, double *weight, const jacobian *a,
                      const jacobian *b, double *scaled, double *F) {
     double *target = F + a->first * d + b->first;
-    bool shared = a->J == b->J && a->count == b->count;
+    bool shared =
+        a->block == b->block && a->J == b->J && a->count == b->count;
     double sign = shared ? common_sign(n, weight) : 0;
     if (sign != 0) {
         for (size_t i = 0; i < n; i++)
