@@ -24,11 +24,17 @@ awk '
     /^not ok / { failed++; closed = 1; print }
     /^SKIP / { skipped++; here++; print }
     /^[^ ]+:[0-9]+:[FE]:/ { print }
-    # A program that ended without a count counts as one case.
-    /Test +#[0-9]+: / {
-        if ($0 !~ /Passed/) { print; if (!closed) failed++; wrong = 1 }
-        else if (!closed) passed++
+    # CTest closes each program with two lines: its name, its result. One
+    # that ended without a count of its own is one case.
+    /Test +#[0-9]+: / { name = $4 }
+    /^ +Passed +[0-9.]+ sec/ {
+        if (!closed) passed++
         closed = here = 0
+    }
+    /^\*\*\*/ {
+        print "not ok " name ": " $0
+        if (!closed) failed++
+        wrong = 1; closed = here = 0
     }
     END {
         if (wrong && !failed) failed = 1
