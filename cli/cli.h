@@ -68,7 +68,7 @@ bool cli_interrupted(void);
 int cli_fit_options(const cli_options *options, ng_fit_options *fit);
 /* A list of numbers, to be freed by the caller also after an error. */
 int cli_numbers(const char *option, const cli_list *list, double **out);
-int cli_optimizer(const char *name, ng_optimizer *out);
+int cli_optimizer(const char *option, const char *name, ng_optimizer *out);
 int cli_choice(const char *option, const char *text,
                const char *const *choices, int *out);
 
@@ -89,6 +89,9 @@ int cli_monitor_report(void *user, const ng_report *report);
 int cli_monitor_close(ng_ctx *ctx, cli_monitor *monitor);
 double cli_now(void);
 
+/* Reads CSV and says how many rows were dropped. */
+int cli_read(ng_ctx *ctx, const cli_options *options, const char *path,
+             const ng_frame_options *how, ng_frame **out);
 /* Reads the data that a learner's options name. */
 int cli_read_glm(ng_ctx *ctx, const cli_options *options, const char *path,
                  ng_frame **out);
@@ -110,6 +113,8 @@ int cli_print_model(ng_ctx *ctx, const cli_options *options,
 int cli_print_json(ng_ctx *ctx, json_t *object);
 json_t *cli_number(double x);
 
+/* A path as it stands between single quotes in a gnuplot script, allocated. */
+char *cli_escape(const char *path);
 /* Runs gnuplot on a script; says so where it is missing. */
 int cli_gnuplot(const char *script, const char *picture);
 /* "a/b.svg" with another ending, allocated. */

@@ -191,7 +191,7 @@ static int choose_runners(const cli_options *options, runner **out,
         return cli_complain(CLI_RESOURCES, "out of memory");
     for (size_t i = 0; i < *count; i++) {
         (*out)[i].name = names[i];
-        int status = cli_optimizer(names[i], &(*out)[i].optimizer);
+        int status = cli_optimizer("optimizers", names[i], &(*out)[i].optimizer);
         if (status != CLI_DONE)
             return status;
     }
@@ -291,6 +291,9 @@ int cli_compare_glm(const cli_options *options) {
 
 /* Paths where parametrisations are named, a race else. */
 int cli_compare_dist(const cli_options *options) {
-    return options->parametrizations.count ? cli_manifold(options)
-                                           : compare(options, false);
+    if (options->parametrizations.count)
+        return cli_manifold(options);
+    if (options->kl > 0)
+        return cli_complain(CLI_USAGE, "--kl goes with --parametrizations");
+    return compare(options, false);
 }

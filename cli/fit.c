@@ -2,6 +2,25 @@
 #include "cli.h"
 
 #include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool to_standard_output(const cli_options *options) {
+    return options->out && strcmp(options->out, "-") == 0;
+}
+
+/* Whether the model can be written is better known before a long run than
+ * after it. What is no regular file is left for then. */
+static int probe_output(ng_ctx *ctx, const cli_options *options) {
+    ng_writer *writer = NULL;
+    struct stat about;
+    if (!options->out || to_standard_output(options) ||
+        (stat(options->out, &about) == 0 && !S_ISREG(about.st_mode)))
+        return CLI_DONE;
+    int status = cli_fail(ctx, ng_writer_open(ctx, options->out, &writer));
+    ng_writer_abort(&writer);
+    return status;
+}
 
 /* Reports, saves, and says how it ended. */
 static int deliver(ng_ctx *ctx, const cli_options *options,
@@ -12,7 +31,12 @@ static int deliver(ng_ctx *ctx, const cli_options *options,
     int status = CLI_DONE;
     if (options->out)
         status = cli_fail(ctx, ng_model_save(model, options->out));
-    int printed = cli_print_model(ctx, options, model, extra);
+    /* Standard output holds the model or the table, not both. */
+    int printed = CLI_DONE;
+    if (to_standard_output(options))
+        json_decref(extra);
+    else
+        printed = cli_print_model(ctx, options, model, extra);
     if (status == CLI_DONE)
         status = printed;
     if (status != CLI_DONE || s->converged)
@@ -54,6 +78,16 @@ static int add_test(ng_ctx *ctx, const cli_options *options,
     return status;
 }
 
+/* A place that cannot be written to is better found before the work. */
+static int check_out(ng_ctx *ctx, const cli_options *options) {
+    ng_writer *writer = NULL;
+    if (!options->out)
+        return CLI_DONE;
+    int status = cli_fail(ctx, ng_writer_open(ctx, options->out, &writer));
+    ng_writer_abort(&writer);
+    return status;
+}
+
 int cli_dist(const cli_options *options) {
     ng_ctx *ctx = NULL;
     ng_frame *frame = NULL;
@@ -65,7 +99,11 @@ int cli_dist(const cli_options *options) {
     if (status == CLI_DONE)
         status = cli_context(options, &ctx);
     if (status == CLI_DONE)
+        status = check_out(ctx, options);
+    if (status == CLI_DONE)
         status = cli_read_dist(ctx, options, options->positional[0], &frame);
+    if (status == CLI_DONE)
+        status = probe_output(ctx, options);
     if (status == CLI_DONE)
         status = cli_monitor_open(ctx, options, bar_length(&dist.fit),
                                   &monitor);
@@ -100,7 +138,11 @@ int cli_glm(const cli_options *options) {
     if (status == CLI_DONE)
         status = cli_context(options, &ctx);
     if (status == CLI_DONE)
+        status = check_out(ctx, options);
+    if (status == CLI_DONE)
         status = cli_read_glm(ctx, options, options->positional[0], &frame);
+    if (status == CLI_DONE)
+        status = probe_output(ctx, options);
     if (status == CLI_DONE)
         status = cli_monitor_open(ctx, options, bar_length(&glm.fit),
                                   &monitor);

@@ -48,9 +48,9 @@ int cli_numbers(const char *option, const cli_list *list, double **out) {
     return CLI_DONE;
 }
 
-int cli_optimizer(const char *name, ng_optimizer *out) {
+int cli_optimizer(const char *option, const char *name, ng_optimizer *out) {
     int chosen = NG_NATURAL;
-    int status = cli_choice("optimizer", name, OPTIMIZERS, &chosen);
+    int status = cli_choice(option, name, OPTIMIZERS, &chosen);
     *out = (ng_optimizer)chosen;
     return status;
 }
@@ -59,6 +59,9 @@ int cli_optimizer(const char *name, ng_optimizer *out) {
 static int check_fit(const cli_options *o, const ng_fit_options *fit) {
     bool natural = fit->optimizer == NG_NATURAL;
     bool newton = fit->optimizer == NG_NEWTON;
+    if (o->fisher_samples > 1 && fit->fisher != NG_FISHER_SAMPLED)
+        return cli_complain(CLI_USAGE,
+                            "--fisher-samples goes with --fisher sampled");
     if (!natural && !newton && o->metric)
         return cli_complain(CLI_USAGE,
                             "--metric and --optimizer %s contradict each "
@@ -74,6 +77,9 @@ static int check_fit(const cli_options *o, const ng_fit_options *fit) {
                             "--damping and --optimizer %s contradict each "
                             "other",
                             o->optimizer);
+    if (o->kl > 0 && fit->step == NG_STEP_FIXED)
+        return cli_complain(CLI_USAGE,
+                            "--kl and --step fixed contradict each other");
     return CLI_DONE;
 }
 
@@ -81,7 +87,7 @@ int cli_fit_options(const cli_options *o, ng_fit_options *fit) {
     int fisher = NG_FISHER_EXACT, integrator = NG_EULER;
     int status = CLI_DONE;
     ng_fit_options_init(fit);
-    if ((status = cli_optimizer(o->optimizer, &fit->optimizer)) ||
+    if ((status = cli_optimizer("optimizer", o->optimizer, &fit->optimizer)) ||
         (status = cli_choice("step", o->step, STEPS, &fit->step)) ||
         (status = cli_choice("fisher", o->fisher, FISHERS, &fisher)) ||
         (status = cli_choice("integrator", o->integrator, INTEGRATORS,
@@ -149,12 +155,13 @@ int cli_start(ng_ctx *ctx, const cli_options *o, double **out) {
     return status;
 }
 
-static int read_frame(ng_ctx *ctx, const cli_options *o, const char *path,
-                      const ng_frame_options *how, ng_frame **out) {
+int cli_read(ng_ctx *ctx, const cli_options *o, const char *path,
+             const ng_frame_options *how, ng_frame **out) {
     int status = cli_fail(ctx, ng_frame_read_csv(ctx, path, how, out));
     if (status == CLI_DONE && o->missing && ng_frame_dropped(*out))
-        fprintf(stderr, "natgrad: %zu rows with missing values dropped\n",
-                ng_frame_dropped(*out));
+        fprintf(stderr, "natgrad: %zu row%s with missing values dropped\n",
+                ng_frame_dropped(*out),
+                ng_frame_dropped(*out) == 1 ? "" : "s");
     return status;
 }
 
@@ -169,6 +176,22 @@ static const char **extend(const cli_list *list, size_t more) {
 static void append(const char **names, size_t *count, const char *name) {
     if (name)
         names[(*count)++] = name;
+}
+
+/* A slip in --categorical would silently fit another model. */
+static int check_categorical(const cli_options *o, const ng_frame *frame) {
+    for (size_t i = 0; i < o->categorical.count; i++) {
+        const char *name = o->categorical.item[i];
+        bool known = ng_frame_find(frame, name) != NULL;
+        for (size_t j = 0; j < o->exclude.count; j++)
+            known = known || strcmp(name, o->exclude.item[j]) == 0;
+        if (!known)
+            return cli_complain(CLI_DATA,
+                                "%s: --categorical: column \"%s\" is not "
+                                "among those used",
+                                ng_frame_source(frame), name);
+    }
+    return CLI_DONE;
 }
 
 int cli_read_glm(ng_ctx *ctx, const cli_options *o, const char *path,
@@ -205,9 +228,11 @@ int cli_read_glm(ng_ctx *ctx, const cli_options *o, const char *path,
         append(include, &how.includes, o->offset);
         append(include, &how.includes, o->trials);
     }
-    int status = read_frame(ctx, o, path, &how, out);
+    int status = cli_read(ctx, o, path, &how, out);
     free(include);
     free(factors);
+    if (status == CLI_DONE)
+        status = check_categorical(o, *out);
     return status;
 }
 
@@ -241,10 +266,12 @@ int cli_read_dist(ng_ctx *ctx, const cli_options *o, const char *path,
             numeric[how.numerics++] =
                 o->column ? o->column : o->columns.item[i];
     append(numeric, &how.numerics, o->weights);
-    int status = read_frame(ctx, o, path, &how, out);
+    int status = cli_read(ctx, o, path, &how, out);
     free(include);
     free(factors);
     free(numeric);
+    if (status == CLI_DONE)
+        status = check_categorical(o, *out);
     return status;
 }
 
@@ -254,5 +281,5 @@ int cli_read_for_model(ng_ctx *ctx, const cli_options *o,
     ng_frame_options how;
     ng_model_columns(model, with_target, &how);
     how.drop_missing = o->missing != NULL;
-    return read_frame(ctx, o, path, &how, out);
+    return cli_read(ctx, o, path, &how, out);
 }

@@ -140,7 +140,11 @@ int main(int argc, char **argv) {
         print_usage(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                strcmp(argv[1], "help") == 0;
+    /* "compare" alone is half a command. */
+    if (help || (argc > 2 && strcmp(argv[1], "compare") == 0 &&
+                 strcmp(argv[2], "--help") == 0)) {
         print_usage(stdout);
         return finish(CLI_DONE);
     }

@@ -322,18 +322,22 @@ static int write_script(const manifold *m, const path *paths, size_t count,
 
 static int draw(const manifold *m, const path *paths, size_t count,
                 const char *tsv) {
-    const char *picture = m->options->plot;
-    char *script = cli_beside(picture, ".gp");
-    char *grid = cli_beside(picture, ".kl.tsv");
-    int status = script && grid
+    const char *plot = m->options->plot;
+    char *script = cli_beside(plot, ".gp"), *grid = cli_beside(plot, ".kl.tsv");
+    char *names[] = {cli_escape(tsv), grid ? cli_escape(grid) : NULL,
+                     cli_escape(plot)};
+    int status = script && names[0] && names[1] && names[2]
                      ? CLI_DONE
                      : cli_complain(CLI_RESOURCES, "out of memory");
     if (status == CLI_DONE && m->family.dim_customary >= 2)
         status = save(m, paths, count, grid, write_grid);
     if (status == CLI_DONE)
-        status = write_script(m, paths, count, script, tsv, grid, picture);
+        status = write_script(m, paths, count, script, names[0], names[1],
+                              names[2]);
     if (status == CLI_DONE)
-        status = cli_gnuplot(script, picture);
+        status = cli_gnuplot(script, plot);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        free(names[i]);
     free(script);
     free(grid);
     return status;
@@ -347,7 +351,7 @@ static void print_row(const manifold *m, const path *p) {
            p->gap[p->points - 1]);
     for (size_t j = 0; j < c; j++)
         printf(" %12.6g", last[j]);
-    putchar('\n');
+    puts(p->gap[p->points - 1] > ARRIVED ? "  (cut)" : "");
 }
 
 /* How far apart two paths of the same rule lie: the largest KL-gap difference
@@ -503,13 +507,38 @@ static int travel(manifold *m) {
     return status;
 }
 
+/* What a drawing has no use for is a mistake. */
+static int refuse_others(const cli_options *o) {
+    const struct {
+        const char *name;
+        bool given;
+    } others[] = {{"optimizers", o->optimizers.count > 0},
+                  {"rates", o->rates.count > 0},
+                  {"test", o->test != NULL},
+                  {"metric", o->metric != NULL},
+                  {"fisher", o->fisher != NULL},
+                  {"damping", o->damping > 0},
+                  {"max-iter", o->max_iter > 0},
+                  {"tol", o->tol >= 0}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (others[i].given)
+            return cli_complain(CLI_USAGE,
+                                "--%s and --parametrizations contradict each "
+                                "other",
+                                others[i].name);
+    }
+    return CLI_DONE;
+}
+
 int cli_manifold(const cli_options *options) {
     manifold m = {.options = options};
     ng_frame *frame = NULL;
     ng_dist_options dist;
     if (!options->column)
         return cli_complain(CLI_USAGE, "expected --column");
-    int status = cli_dist_options(options, &dist);
+    int status = refuse_others(options);
+    if (status == CLI_DONE)
+        status = cli_dist_options(options, &dist);
     if (status == CLI_DONE)
         status = cli_context(options, &m.ctx);
     if (status == CLI_DONE)

@@ -82,9 +82,9 @@ static const option_row OPTIONS[] = {
      "draws a row of the sampled Fisher; 1"},
     {"step", "KIND", TEXT, AT(step), 0, 0, FITS,
      "fixed, kl, line-search, lm; line-search"},
-    {"rate", "X", NUMBER, AT(rate), 1e-300, 1e300, FITS | RACES,
+    {"rate", "X", NUMBER, AT(rate), 1e-300, 1e300, FITS,
      "length along the direction; 1 for natural and newton"},
-    {"kl", "NATS", NUMBER, AT(kl), 0, HUGE_VAL, FITS | RACES,
+    {"kl", "NATS", NUMBER, AT(kl), 0, HUGE_VAL, FITS | COMPARE_DIST,
      "most nats per example that a step may move"},
     {"damping", "LAMBDA", NUMBER, AT(damping), 0, 1e300, FITS | RACES,
      "added to the Fisher's diagonal; 0"},
@@ -185,9 +185,9 @@ static void print_help(const command_row *command) {
                  o->argument ? o->argument : "");
         printf("  %-26s %s\n", left, o->help);
     }
-    printf("\nDATA is CSV, gzipped or not, \"-\" for standard input.\n\n"
-           "Example:\n  %s\n\nSee also: man natgrad\n",
-           command->example);
+    if (command->bit & READS)
+        puts("\nDATA is CSV, gzipped or not, \"-\" for standard input.");
+    printf("\nExample:\n  %s\n\nSee also: man natgrad\n", command->example);
 }
 
 static int parse_list(const char *name, const char *text, cli_list *list) {
@@ -278,6 +278,46 @@ static void fill_long_options(const command_row *command,
     table[count] = (struct option){NULL, 0, NULL, 0};
 }
 
+static bool is(const char *a, const char *b) {
+    return a && strcmp(a, b) == 0;
+}
+
+static int contradiction(const char *a, const char *b) {
+    return cli_complain(CLI_USAGE, "--%s and --%s contradict each other", a,
+                        b);
+}
+
+/* An excluded column cannot be used. */
+static int check_excluded(const cli_options *o) {
+    const char *const role[] = {"target", "weights", "offset", "trials"};
+    const char *const name[] = {o->target, o->weights, o->offset, o->trials};
+    for (size_t i = 0; i < o->exclude.count; i++) {
+        for (size_t j = 0; j < sizeof role / sizeof *role; j++) {
+            if (is(name[j], o->exclude.item[i]))
+                return contradiction("exclude", role[j]);
+        }
+    }
+    return CLI_DONE;
+}
+
+static int check_contradictions(const command_row *command,
+                                const cli_options *o) {
+    if (o->column && o->columns.count)
+        return contradiction("column", "columns");
+    if (o->features.count && o->exclude.count)
+        return contradiction("features", "exclude");
+    if (o->fisher_samples != 1 && !is(o->fisher, "sampled"))
+        return cli_complain(CLI_USAGE,
+                            "--fisher-samples goes with --fisher sampled");
+    if ((command->bit & FITS) && is(o->out, "-") && is(o->trace, "-"))
+        return contradiction("out -", "trace -");
+    if (o->json && is(o->out, "-"))
+        return contradiction("json", "out -");
+    if (o->json && is(o->trace, "-"))
+        return contradiction("json", "trace -");
+    return check_excluded(o);
+}
+
 static int check(const command_row *command, const cli_options *options) {
     if (options->positionals < command->least)
         return cli_complain(CLI_USAGE, "expected: %s", command->usage);
@@ -289,12 +329,9 @@ static int check(const command_row *command, const cli_options *options) {
         return cli_complain(CLI_USAGE, "expected --family");
     if ((command->bit & GLMS) && !options->target)
         return cli_complain(CLI_USAGE, "expected --target");
-    if ((command->bit & DISTS) && !options->column == !options->columns.count)
+    if ((command->bit & DISTS) && !options->column && !options->columns.count)
         return cli_complain(CLI_USAGE, "expected --column or --columns");
-    if (options->features.count && options->exclude.count)
-        return cli_complain(CLI_USAGE,
-                            "--features and --exclude contradict each other");
-    return CLI_DONE;
+    return check_contradictions(command, options);
 }
 
 int cli_parse(int argc, char **argv, const char *name, cli_options *options,
@@ -308,7 +345,7 @@ int cli_parse(int argc, char **argv, const char *name, cli_options *options,
     opterr = 0;
     optind = 1;
     for (;;) {
-        int chosen = getopt_long(argc, argv, "-:", table, NULL);
+        int chosen = getopt_long(argc, argv, "-:h", table, NULL);
         if (chosen == -1)
             break;
         if (chosen == ':')
@@ -327,7 +364,8 @@ int cli_parse(int argc, char **argv, const char *name, cli_options *options,
             options->positional[options->positionals++] = optarg;
             continue;
         }
-        const option_row *o = &OPTIONS[chosen - 1000];
+        const option_row *o =
+            &OPTIONS[chosen == 'h' ? OPTION_COUNT - 1 : chosen - 1000];
         if (strcmp(o->name, "help") == 0) {
             print_help(command);
             *done = true;

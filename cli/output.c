@@ -89,9 +89,10 @@ static void print_table(const ng_summary *s) {
     printf("loss %.8g nats per example", s->loss);
     if (isfinite(s->accuracy))
         printf(", accuracy %.4f", s->accuracy);
-    printf("\n%s after %zu iterations; decrement %.2e, max|gradient| %.2e, "
+    printf("\n%s after %zu iteration%s; decrement %.2e, max|gradient| %.2e, "
            "%.4g nats moved\n",
-           ng_stop_text(s->stop), s->iterations, s->decrement,
+           ng_stop_text(s->stop), s->iterations,
+           s->iterations == 1 ? "" : "s", s->decrement,
            s->gradient_norm, s->kl_total);
 }
 

@@ -20,6 +20,18 @@ char *cli_beside(const char *path, const char *ending) {
     return out;
 }
 
+char *cli_escape(const char *path) {
+    char *out = malloc(2 * strlen(path) + 1), *at = out;
+    for (; out && *path; path++) {
+        if (*path == '\'')
+            *at++ = '\'';
+        *at++ = *path;
+    }
+    if (out)
+        *at = '\0';
+    return out;
+}
+
 int cli_gnuplot(const char *script, const char *picture) {
     fflush(stdout);
     pid_t child = fork();

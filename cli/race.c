@@ -137,13 +137,17 @@ static int write_script(ng_ctx *ctx, const char *path, const char *tsv,
 static int draw(ng_ctx *ctx, const cli_options *options, const char *tsv,
                 const runner *runners, size_t count) {
     char *script = cli_beside(options->plot, ".gp");
-    if (!script)
-        return cli_complain(CLI_RESOURCES, "out of memory");
-    int status =
-        write_script(ctx, script, tsv, options->plot, runners, count);
+    char *data = cli_escape(tsv), *picture = cli_escape(options->plot);
+    int status = CLI_RESOURCES;
+    if (!script || !data || !picture)
+        cli_complain(CLI_RESOURCES, "out of memory");
+    else
+        status = write_script(ctx, script, data, picture, runners, count);
     if (status == CLI_DONE)
         status = cli_gnuplot(script, options->plot);
     free(script);
+    free(data);
+    free(picture);
     return status;
 }
 

@@ -121,8 +121,8 @@ static int read_for_both(ng_ctx *ctx, const cli_options *options,
     how.numerics = join(names + 2 * most, first.numeric, first.numerics,
                         second.numeric, second.numerics);
     how.drop_missing = options->missing != NULL;
-    int status = cli_fail(
-        ctx, ng_frame_read_csv(ctx, options->positional[2], &how, out));
+    int status =
+        cli_read(ctx, options, options->positional[2], &how, out);
     free(names);
     return status;
 }

@@ -102,7 +102,9 @@ typedef struct ng_summary {
     const ng_parameter *parameter;
     const double *covariance;       /* parameters^2; NULL if not computed */
     double dispersion;              /* glm */
-    double loss;                    /* nats per example, without penalty */
+    double loss; /* nats per example at the estimates, without penalty and
+                    with the estimated dispersion (a run's reports, where
+                    dispersion is 1, are not on this scale) */
     double log_likelihood, aic, bic; /* R's definitions */
     double deviance, null_deviance; /* glm; NaN where undefined */
     double accuracy; /* of the data, a fraction; NaN unless classes */
@@ -155,7 +157,8 @@ typedef struct ng_prediction {
 } ng_prediction;
 
 /* mean, and the central interval of y of this probability, by the model's own
- * quantiles at the estimates; for classes their probabilities. NG_EDATA names
+ * quantiles at the estimates; where the target has levels, their
+ * probabilities. NG_EDATA names
  * what does not match: a column that is missing, a level that was not seen. */
 NG_API NG_MUST_CHECK ng_status ng_model_predict(const ng_model *model,
                                                 const ng_frame *frame,

@@ -244,7 +244,8 @@ static ng_status find_header(file *f, const unsigned char *bytes, size_t size,
     uint64_t header = unpack(bytes, 8);
     if (header > MAX_HEADER || header > size - 8)
         return ngi_fail(f->ctx, NG_EDATA,
-                        "%s: expected a header of at most %zu bytes, found "
+                        "%s: not a safetensors file: expected a header of at most "
+                        "%zu bytes, found "
                         "%llu",
                         f->source,
                         size - 8 < MAX_HEADER ? size - 8 : (size_t)MAX_HEADER,

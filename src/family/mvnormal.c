@@ -496,9 +496,9 @@ static void customary_name(const ng_family *f, size_t i,
         a++;
     size_t b = i - packed(f->size, a, 0);
     if (columns)
-        snprintf(out, size, "cov[%s,%s]", columns[a], columns[b]);
+        snprintf(out, size, "cov[%s,%s]", columns[b], columns[a]);
     else
-        snprintf(out, size, "cov[%zu,%zu]", a, b);
+        snprintf(out, size, "cov[%zu,%zu]", b, a);
 }
 
 /* Weighted mean and covariance; fewer rows than columns leave it singular,

@@ -26,11 +26,10 @@ static void unscale(size_t d, double *A, const double *scale) {
     ngi_mirror(d, A);
 }
 
-/* A = V diag(1/w) V' without the eigenvalues that are zero to rounding. A
- * parameter with a share in a direction so dropped is not determined by the
- * data. */
+/* A = V diag(1/w) V' without the eigenvalues that are zero to rounding, whose
+ * vectors come first. */
 static bool pseudo_invert(size_t d, double *A, double *V, double *w,
-                          double *work, size_t *rank, bool *undetermined) {
+                          double *work, size_t *rank) {
     memcpy(V, A, d * d * sizeof *V);
     if (!ngi_eigen(d, V, w, work))
         return false;
@@ -44,25 +43,34 @@ static bool pseudo_invert(size_t d, double *A, double *V, double *w,
         (*rank)++;
         ngi_syrk(d, 1, 1 / w[k], V + k * d, d, A, d);
     }
-    for (size_t j = 0; j < d; j++) {
-        double dropped = 0;
-        for (size_t k = 0; k < d - *rank; k++)
-            dropped += V[k * d + j] * V[k * d + j];
-        undetermined[j] = dropped > sqrt(DBL_EPSILON);
-    }
     return true;
 }
 
+/* The dropped vectors, from the scaled coordinates back to A's own. */
+static ng_status keep_null_space(ng_ctx *ctx, size_t d, const double *V,
+                                 const double *scale,
+                                 ngi_null_space *null_space) {
+    null_space->vector =
+        ngi_alloc(ctx, null_space->count, d * sizeof *null_space->vector);
+    if (!null_space->vector)
+        return NG_ENOMEM;
+    for (size_t k = 0; k < null_space->count; k++) {
+        for (size_t j = 0; j < d; j++)
+            null_space->vector[k * d + j] = V[k * d + j] * scale[j];
+    }
+    return NG_OK;
+}
+
 ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
-                                 size_t *rank, bool *undetermined) {
-    *rank = d;
-    memset(undetermined, 0, d * sizeof *undetermined);
+                                 ngi_null_space *null_space) {
+    *null_space = (ngi_null_space){0, NULL};
     if (d == 0)
         return NG_OK;
     ng_status status = NG_OK;
     double *L = ngi_alloc(ctx, d, d * sizeof *L);
     double *scale = ngi_alloc(ctx, 5 * d + ngi_eigen_work(d), sizeof *scale);
     int *iwork = ngi_alloc(ctx, d, sizeof *iwork);
+    size_t rank = d;
     if (!L || !scale || !iwork) {
         status = NG_ENOMEM;
         goto done;
@@ -76,12 +84,14 @@ ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
             (double)d * DBL_EPSILON &&
         ngi_cholesky_inverse(d, L)) {
         memcpy(A, L, d * d * sizeof *A);
-    } else if (!isfinite(norm) ||
-               !pseudo_invert(d, A, L, w, work, rank, undetermined)) {
+    } else if (!isfinite(norm) || !pseudo_invert(d, A, L, w, work, &rank)) {
         status = ngi_fail(ctx, NG_ENUMERIC,
                           "the information matrix cannot be inverted");
         goto done;
     }
+    null_space->count = d - rank;
+    if (rank < d)
+        status = keep_null_space(ctx, d, L, scale, null_space);
     unscale(d, A, scale);
 done:
     ngi_free(ctx, L);
@@ -91,9 +101,15 @@ done:
 }
 
 double ngi_standard_error(double variance, size_t d, const double *row,
-                          const bool *undetermined) {
-    for (size_t j = 0; j < d; j++) {
-        if (undetermined[j] && row[j] != 0)
+                          const ngi_null_space *null_space) {
+    for (size_t k = 0; k < null_space->count; k++) {
+        const double *vector = null_space->vector + k * d;
+        double sum = 0, size = 0;
+        for (size_t j = 0; j < d; j++) {
+            sum += row[j] * vector[j];
+            size += fabs(row[j] * vector[j]);
+        }
+        if (fabs(sum) > sqrt(DBL_EPSILON) * size)
             return HUGE_VAL;
     }
     /* Rounding can leave a variance of zero a shade below it. */

@@ -1,7 +1,16 @@
 #include "learner/design.h"
+#include "data/text.h"
 
 #include <stdio.h>
 #include <string.h>
+
+ng_status ngi_name_copy(ng_ctx *ctx, const char *name, char **out) {
+    if (!ngi_utf8_valid(name, strlen(name)))
+        return ngi_fail(ctx, NG_EDATA, "name \"%s\": expected UTF-8",
+                        ngi_show_string(name).text);
+    *out = ngi_strdup(ctx, name);
+    return *out ? NG_OK : NG_ENOMEM;
+}
 
 ng_status ngi_levels_copy(ng_ctx *ctx, size_t count, const char *const *name,
                           ngi_levels *out) {
@@ -10,9 +19,7 @@ ng_status ngi_levels_copy(ng_ctx *ctx, size_t count, const char *const *name,
     if (!out->name)
         return NG_ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        out->name[i] = ngi_strdup(ctx, name[i]);
-        if (!out->name[i])
-            return NG_ENOMEM;
+        NG_TRY(ngi_name_copy(ctx, name[i], &out->name[i]));
         out->count++;
     }
     return NG_OK;
@@ -97,11 +104,7 @@ ng_status ngi_design_create(ng_ctx *ctx, const ng_frame *frame,
         ngi_term *term = &design->term[i];
         const ng_column *column;
         NG_TRY_GOTO(ngi_require_column(ctx, frame, features[i], &column));
-        term->column = ngi_strdup(ctx, column->name);
-        if (!term->column) {
-            status = NG_ENOMEM;
-            goto fail;
-        }
+        NG_TRY_GOTO(ngi_name_copy(ctx, column->name, &term->column));
         if (column->levels == 1) {
             status = ngi_fail(ctx, NG_EDATA,
                               "%s: column \"%s\" has one level only (\"%s\"); "

@@ -12,6 +12,9 @@ typedef struct ngi_levels {
     char **name;
 } ngi_levels;
 
+/* A copy of a name; NG_EDATA unless it is UTF-8, which JSON and model files
+ * require. */
+ng_status ngi_name_copy(ng_ctx *ctx, const char *name, char **out);
 ng_status ngi_levels_copy(ng_ctx *ctx, size_t count, const char *const *name,
                           ngi_levels *out);
 void ngi_levels_free(ng_ctx *ctx, ngi_levels *levels);

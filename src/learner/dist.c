@@ -23,6 +23,24 @@ typedef struct sample {
     ng_memory_source memory;
 } sample;
 
+static ng_status check_levels(ng_ctx *ctx, const ng_frame *frame,
+                              const ng_column *column, size_t most,
+                              const char *family) {
+    if (column->levels >= 2 && column->levels <= most)
+        return NG_OK;
+    if (column->levels == 1)
+        return ngi_fail(ctx, NG_EDATA,
+                        "%s: column \"%s\" has one level only (\"%s\"); "
+                        "expected two or more",
+                        ng_frame_source(frame), column->name,
+                        column->level[0]);
+    return ngi_fail(ctx, NG_EDATA,
+                    "%s: column \"%s\" has %zu levels; family \"%s\" expects "
+                    "two%s",
+                    ng_frame_source(frame), column->name, column->levels,
+                    family, most == 2 ? "" : " or more");
+}
+
 static ng_status init_family(ng_ctx *ctx, const ng_frame *frame,
                              const ng_dist_options *options,
                              ng_model *model) {
@@ -33,16 +51,14 @@ static ng_status init_family(ng_ctx *ctx, const ng_frame *frame,
     NG_TRY(ngi_require_column(ctx, frame, options->columns[0], &first));
     bool classes = strcmp(options->family, "categorical") == 0 ||
                    strcmp(options->family, "softmax") == 0;
-    if (classes && size == 1) {
-        if (first->levels < 2)
-            return ngi_fail(ctx, NG_EDATA,
-                            "%s: column \"%s\" has %zu levels; family \"%s\" "
-                            "expects two or more",
-                            ng_frame_source(frame), first->name,
-                            first->levels, options->family);
+    /* Two levels will do for a Bernoulli: the second is the success. */
+    bool binary = strcmp(options->family, "bernoulli") == 0;
+    if (size == 1 && (classes || (binary && first->levels))) {
+        NG_TRY(check_levels(ctx, frame, first, classes ? SIZE_MAX : 2,
+                            options->family));
         NG_TRY(ngi_levels_copy(ctx, first->levels, first->level,
                                &model->levels));
-        size = first->levels;
+        size = classes ? first->levels : 1;
     }
     NG_TRY(ng_family_init(ctx, options->family, size, &model->family));
     if (model->family.dim_y != options->column_count)
@@ -55,16 +71,12 @@ static ng_status init_family(ng_ctx *ctx, const ng_frame *frame,
                            &model->columns);
 }
 
-/* A factor of two levels will do for a Bernoulli: the second is success. */
 static ng_status read_column(ng_ctx *ctx, const ng_frame *frame,
                              const ng_model *model, const char *name,
                              const ng_column **out) {
-    NG_TRY(ngi_require_column(ctx, frame, name, out));
-    bool two_levels = (*out)->levels == 2 &&
-                      strcmp(model->family.ops->name, "bernoulli") == 0;
-    if (model->levels.count || two_levels)
-        return NG_OK;
-    return ngi_require_numeric(ctx, frame, name, out);
+    return model->levels.count
+               ? ngi_require_column(ctx, frame, name, out)
+               : ngi_require_numeric(ctx, frame, name, out);
 }
 
 static ng_status check_support(const ng_model *model, const ng_frame *frame,
@@ -229,33 +241,33 @@ static ng_status standard_errors(const ng_dist_options *options,
                                     ? NG_FISHER_OBSERVED
                                     : NG_FISHER_EXACT};
     double *F = ngi_alloc(ctx, d * d + c * d + ng_family_work(f), sizeof *F);
-    bool *undetermined = ngi_alloc(ctx, d, sizeof *undetermined);
-    if (!F || !undetermined) {
-        ngi_free(ctx, F);
-        ngi_free(ctx, undetermined);
+    ngi_null_space null_space = {0, NULL};
+    bool estimable = true;
+    if (!F)
         return NG_ENOMEM;
-    }
     double *J = F + d * d, *work = J + c * d;
     ng_status status;
     NG_TRY_GOTO(problem->ops->evaluate(problem, eta, NULL, NULL, NULL,
                                        &fisher, F));
-    NG_TRY_GOTO(ngi_invert_information(ctx, d, F, &model->summary.rank,
-                                       undetermined));
+    NG_TRY_GOTO(ngi_invert_information(ctx, d, F, &null_space));
+    model->summary.rank = d - null_space.count;
     f->ops->customary_jacobian(f, model->theta, J, work);
     chain(model, eta, J);
     NG_TRY_GOTO(
         ngi_transform_covariance(ctx, c, d, J, F, model->covariance));
     for (size_t i = 0; i < c * c; i++)
         model->covariance[i] /= total_weight;
-    for (size_t i = 0; i < c; i++)
+    for (size_t i = 0; i < c; i++) {
         model->parameter[i].std_error = ngi_standard_error(
-            model->covariance[i * c + i], d, J + i * d, undetermined);
-    if (model->summary.rank < d && f->dim_customary == f->dim_z)
+            model->covariance[i * c + i], d, J + i * d, &null_space);
+        estimable = estimable && !isinf(model->parameter[i].std_error);
+    }
+    if (!estimable)
         NG_TRY_GOTO(ngi_model_warn(
             model, "the information is singular: some combination of the "
                    "parameters is not determined by the data"));
 fail:
-    ngi_free(ctx, undetermined);
+    ngi_free(ctx, null_space.vector);
     ngi_free(ctx, F);
     return status;
 }

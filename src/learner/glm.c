@@ -13,6 +13,23 @@ void ng_glm_options_init(ng_glm_options *options) {
     ng_fit_options_init(&options->fit);
 }
 
+/* No column can be two of target, weights, offset and trials. */
+static ng_status check_roles(ng_ctx *ctx, const ng_glm_options *options) {
+    const char *role[] = {options->target, options->weights, options->offset,
+                          options->trials};
+    enum { ROLES = sizeof role / sizeof *role };
+    for (size_t i = 0; i < ROLES; i++) {
+        for (size_t j = i + 1; j < ROLES; j++) {
+            if (role[i] && role[j] && strcmp(role[i], role[j]) == 0)
+                return ngi_fail(ctx, NG_EUSAGE,
+                                "column \"%s\" is named twice among target, "
+                                "weights, offset and trials",
+                                role[i]);
+        }
+    }
+    return NG_OK;
+}
+
 static ng_status check_options(ng_ctx *ctx, const ng_glm_options *options,
                                const ngi_glm_family *family) {
     bool binomial = strcmp(family->name, "binomial") == 0;
@@ -27,7 +44,7 @@ static ng_status check_options(ng_ctx *ctx, const ng_glm_options *options,
     if (options->offset && !family->variance)
         return ngi_fail(ctx, NG_EUSAGE,
                         "family \"multinomial\" takes no offset");
-    return NG_OK;
+    return check_roles(ctx, options);
 }
 
 static bool is(const char *a, const char *b) {
@@ -71,10 +88,7 @@ static ng_status make_design(const ng_frame *frame,
 }
 
 static ng_status copy_name(ng_ctx *ctx, const char *from, char **to) {
-    if (!from)
-        return NG_OK;
-    *to = ngi_strdup(ctx, from);
-    return *to ? NG_OK : NG_ENOMEM;
+    return from ? ngi_name_copy(ctx, from, to) : NG_OK;
 }
 
 static ng_status copy_names(const ng_glm_options *options, ng_model *model) {

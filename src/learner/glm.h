@@ -4,8 +4,8 @@
 
 #include "learner/model.h"
 
-/* The data of a fit, in memory. X is standardised in place by exact
- * operations: x~ = (x - shift) / scale. */
+/* The data of a fit, in memory. X is standardised in place:
+ * x~ = (x - shift) / scale. */
 typedef struct ngi_glm_data {
     ng_ctx *ctx;
     size_t n, p;

@@ -97,6 +97,37 @@ fail:
     return status;
 }
 
+/* Nats per example of the data at the estimates, dispersion included: what the
+ * same model scores on other data. */
+static ng_status mean_loss(const ng_model *model, const ngi_glm_data *data,
+                           ng_problem *problem, const double *theta,
+                           double *loss) {
+    const ng_family *f = &model->family;
+    double *z = ngi_alloc(data->ctx,
+                          CHUNK * (f->dim_z + 1) + ng_family_work(f),
+                          sizeof *z);
+    if (!z)
+        return NG_ENOMEM;
+    double *log_p = z + CHUNK * f->dim_z, *work = log_p + CHUNK;
+    double coordinate = ngi_glm_dispersion_coordinate(model), sum = 0;
+    ng_status status = NG_OK;
+    for (size_t first = 0; first < data->n; first += CHUNK) {
+        size_t n = data->n - first < CHUNK ? data->n - first : CHUNK;
+        NG_TRY_GOTO(ng_model_problem_predict(problem, theta, first, n, z));
+        for (size_t i = 0; i < n; i++)
+            z[i * f->dim_z + 1] = coordinate;
+        f->ops->log_density(f, n, z, data->y + first, log_p, work);
+        for (size_t i = 0; i < n; i++) {
+            double w = data->weight ? data->weight[first + i] : 1;
+            sum -= w == 0 ? 0 : w * log_p[i];
+        }
+    }
+    *loss = sum / data->total_weight;
+fail:
+    ngi_free(data->ctx, z);
+    return status;
+}
+
 /* ---- The null model ---- */
 
 /* Classes: the shares themselves. */
@@ -237,7 +268,8 @@ static void raw_covariance(const ngi_glm_data *data, size_t outputs, size_t d,
 /* C = A^-1 / W times the dispersion, or the sandwich A^-1 B A^-1 / W. */
 static ng_status covariance(const ng_glm_options *options, ng_model *model,
                             const ngi_glm_data *data, ng_problem *problem,
-                            const double *theta, bool *undetermined) {
+                            const double *theta,
+                            ngi_null_space *null_space) {
     size_t d = problem->dim;
     double *C = model->covariance;
     ng_fisher fisher = {.kind = options->std_errors == NG_SE_OBSERVED
@@ -246,8 +278,8 @@ static ng_status covariance(const ng_glm_options *options, ng_model *model,
     NG_TRY(problem->ops->evaluate(problem, theta, NULL, NULL, NULL, &fisher,
                                   C));
     problem->ops->penalty_add(problem, C);
-    NG_TRY(ngi_invert_information(data->ctx, d, C, &model->summary.rank,
-                                  undetermined));
+    NG_TRY(ngi_invert_information(data->ctx, d, C, null_space));
+    model->summary.rank = d - null_space->count;
     if (options->std_errors != NG_SE_ROBUST)
         return NG_OK;
     double *B = ngi_alloc(data->ctx, d, d * sizeof *B);
@@ -282,7 +314,7 @@ static void raw_row(const ngi_glm_data *data, size_t d, size_t i,
 static void fill_standard_errors(const ng_glm_options *options,
                                  const ngi_glm_family *family,
                                  ng_model *model, const ngi_glm_data *data,
-                                 const bool *undetermined, double *row) {
+                                 const ngi_null_space *null_space, double *row) {
     ng_summary *s = &model->summary;
     size_t d = model->dim;
     double *C = model->covariance;
@@ -294,7 +326,7 @@ static void fill_standard_errors(const ng_glm_options *options,
         ng_parameter *p = &model->parameter[i];
         raw_row(data, d, i, row);
         p->std_error =
-            ngi_standard_error(C[i * d + i], d, row, undetermined);
+            ngi_standard_error(C[i * d + i], d, row, null_space);
         p->statistic = p->estimate / p->std_error;
         p->p_value = family->dispersion
                          ? ngi_t_two_sided(p->statistic, s->df_residual)
@@ -358,13 +390,12 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     ng_summary *s = &model->summary;
     size_t d = problem->dim;
     double *gradient = ngi_alloc(data->ctx, 2 * d, sizeof *gradient);
-    bool *undetermined = ngi_alloc(data->ctx, d, sizeof *undetermined);
-    double *raw;
+    ngi_null_space null_space = {0, NULL};
     sums fitted;
-    ng_status status = NG_ENOMEM;
-    if (!gradient || !undetermined)
-        goto fail;
-    raw = gradient + d;
+    ng_status status;
+    if (!gradient)
+        return NG_ENOMEM;
+    double *raw = gradient + d;
     NG_TRY_GOTO(problem->ops->evaluate(problem, theta, &s->loss, NULL,
                                        gradient, NULL, NULL));
     problem->ops->user_gradient(problem, gradient, raw);
@@ -374,7 +405,7 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     s->l2 = options->l2;
     if (model->covariance)
         NG_TRY_GOTO(covariance(options, model, data, problem, theta,
-                               undetermined));
+                               &null_space));
     /* Pearson and deviance first: the likelihood of gamma and inverse
      * Gaussian is taken at the dispersion deviance / sum of weights. */
     NG_TRY_GOTO(add_rows(family, model, data, problem, theta, 1, &fitted));
@@ -385,18 +416,19 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     if (family->dispersion)
         NG_TRY_GOTO(add_rows(family, model, data, problem, theta,
                              s->deviance / data->total_weight, &fitted));
+    if (family->dispersion)
+        NG_TRY_GOTO(mean_loss(model, data, problem, theta, &s->loss));
     NG_TRY_GOTO(
         null_deviance(options, family, model, data, &s->null_deviance));
     memcpy(model->theta, theta, d * sizeof *theta);
     to_raw(data, model->family.block[0].count, model->theta, 1);
     NG_TRY_GOTO(name_parameters(model));
     if (model->covariance)
-        fill_standard_errors(options, family, model, data, undetermined,
-                             raw);
+        fill_standard_errors(options, family, model, data, &null_space, raw);
     fill_likelihood(family, model, data, &fitted);
     NG_TRY_GOTO(add_warnings(options, model, &fitted));
 fail:
     ngi_free(data->ctx, gradient);
-    ngi_free(data->ctx, undetermined);
+    ngi_free(data->ctx, null_space.vector);
     return status;
 }

@@ -169,9 +169,11 @@ ng_status ngi_glm_read(const ng_frame *frame, const ng_glm_options *options,
 }
 
 /* Shift to near the mean, scale to near the standard deviation, both rounded
- * so that applying them is exact: the scale to a power of two, the shift to a
- * multiple of the scale (a difference of near numbers has no rounding error,
- * Sterbenz 1974). The fit then sees the very same data, well conditioned. */
+ * so that applying them rounds as little as can be: the scale to a power of
+ * two, which is exact, the shift to a multiple of the scale (a difference of
+ * numbers within a factor of two has no rounding error, Sterbenz 1974; others
+ * lose at most half a unit in the last place of the result). Whole numbers,
+ * years, pixels come through unchanged. */
 static void choose_coordinates(const ngi_glm_data *data, size_t j, bool centre,
                                double *shift, double *scale) {
     double mean = 0, spread = 0, n = (double)data->n;

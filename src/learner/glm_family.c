@@ -3,6 +3,7 @@
 #include "learner/model.h"
 #include "numerics/special.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -163,6 +164,13 @@ ng_status ng_glm_default_link(ng_ctx *ctx, const char *family,
     NG_TRY(ngi_glm_family_find(ctx, family, &found));
     *link = found->variance ? ng_link_name(found->link) : "logit";
     return NG_OK;
+}
+
+double ngi_glm_dispersion_coordinate(const ng_model *model) {
+    double log_dispersion = log(fmax(model->summary.dispersion, DBL_MIN));
+    return strcmp(model->family.ops->name, "normal") == 0
+               ? 0.5 * log_dispersion
+               : -log_dispersion;
 }
 
 void ngi_glm_blocks(const ng_model *model, const ng_predictor_ops *second,

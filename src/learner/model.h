@@ -47,16 +47,21 @@ static inline bool ngi_model_has_classes(const ng_model *model) {
     return model->family.ops->discrete && model->family.dim_mean > 1;
 }
 
+/* Directions in which the data say nothing: count vectors of d. */
+typedef struct ngi_null_space {
+    size_t count;
+    double *vector; /* to be freed by ngi_free; NULL if there are none */
+} ngi_null_space;
+
 /* The inverse of the symmetric A (d x d, lower) in place and mirrored, by
- * equilibrated Cholesky, or its pseudo-inverse where A is singular. `rank` says
- * how many directions it has and `undetermined` (d) which parameters have a
- * share in one that it has not. */
+ * equilibrated Cholesky, or its pseudo-inverse where A is singular. */
 ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
-                                 size_t *rank, bool *undetermined);
-/* sqrt(T C T') of one row of T (d), infinite where it leans on a parameter
- * that is not determined. `variance` is the entry of the transformed C. */
+                                 ngi_null_space *null_space);
+/* The standard error of row' theta, whose variance is given: infinite where
+ * the combination is not estimable, which it is if and only if the row is
+ * orthogonal to the null space. */
 double ngi_standard_error(double variance, size_t d, const double *row,
-                          const bool *undetermined);
+                          const ngi_null_space *null_space);
 /* out = T C T' (rows x rows), T rows x d, C d x d. */
 ng_status ngi_transform_covariance(ng_ctx *ctx, size_t rows, size_t d,
                                    const double *T, const double *C,
@@ -82,6 +87,10 @@ ng_status ngi_glm_family_find(ng_ctx *ctx, const char *name,
                               const ngi_glm_family **out);
 ng_status ngi_glm_link(ng_ctx *ctx, const ngi_glm_family *family,
                        const char *name, ng_link *out);
+
+/* The estimated dispersion in the coordinate of the family's second block:
+ * log sd of a normal, log shape of a gamma or inverse Gaussian. */
+double ngi_glm_dispersion_coordinate(const ng_model *model);
 
 /* The spec of a glm model over a design, its second block (dispersion) at
  * what `second` says: fixed, or none where theta carries it. */

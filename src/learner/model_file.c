@@ -286,6 +286,10 @@ static ng_status read_family(const reader *r, ng_model *model) {
         listed = model->columns.count;
     if (listed != size)
         return malformed(r, "its levels or columns do not fit its size");
+    bool binary = strcmp(model->family.ops->name, "bernoulli") == 0;
+    if (!ngi_model_has_classes(model) && model->levels.count &&
+        (!binary || model->levels.count != 2))
+        return malformed(r, "its levels do not fit its family");
     return NG_OK;
 }
 

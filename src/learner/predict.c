@@ -50,7 +50,7 @@ void ng_model_columns(const ng_model *model, int with_target,
         list_column(&l, model->trials, false);
         for (size_t i = 0; i < model->columns.count; i++)
             list_column(&l, model->columns.name[i],
-                        ngi_model_has_classes(model));
+                        model->levels.count > 0);
     }
     options->include = l.all;
     options->includes = l.alls;
@@ -61,14 +61,6 @@ void ng_model_columns(const ng_model *model, int with_target,
 }
 
 /* ---- z of the rows of a frame ---- */
-
-/* The dispersion's place in z, by family. */
-static double dispersion_coordinate(const ng_model *model) {
-    double log_dispersion = log(fmax(model->summary.dispersion, DBL_MIN));
-    return strcmp(model->family.ops->name, "normal") == 0
-               ? 0.5 * log_dispersion
-               : -log_dispersion;
-}
 
 static ng_status glm_coordinates(const ng_model *model, const ng_frame *frame,
                                  double *z) {
@@ -86,7 +78,7 @@ static ng_status glm_coordinates(const ng_model *model, const ng_frame *frame,
         goto fail;
     }
     memcpy(theta, model->theta, model->dim * sizeof *theta);
-    theta[model->dim] = dispersion_coordinate(model);
+    theta[model->dim] = ngi_glm_dispersion_coordinate(model);
     NG_TRY_GOTO(ngi_design_fill(model->design, frame, X));
     if (model->offset)
         NG_TRY_GOTO(ngi_require_numeric(ctx, frame, model->offset, &offset));
@@ -151,10 +143,10 @@ void ng_prediction_destroy(ng_prediction **pointer) {
 static ng_status allocate_prediction(const ng_model *model, size_t rows,
                                      ng_prediction *p) {
     size_t margins = model->family.dim_mean;
-    bool classes = ngi_model_has_classes(model);
+    bool classes = model->levels.count > 0;
     p->ctx = model->ctx;
     p->rows = rows;
-    p->columns = classes ? margins : 3 * margins;
+    p->columns = classes ? model->levels.count : 3 * margins;
     p->level = (const char *const *)model->levels.name;
     p->column = ngi_alloc(p->ctx, p->columns, sizeof *p->column);
     p->values = ngi_alloc(p->ctx, rows, p->columns * sizeof *p->values);
@@ -180,9 +172,15 @@ static ng_status allocate_prediction(const ng_model *model, size_t rows,
 static void fill_classes(const ng_model *model, const double *z, double *work,
                          ng_prediction *p) {
     const ng_family *f = &model->family;
-    f->ops->mean(f, p->rows, z, p->values, work);
     for (size_t i = 0; i < p->rows; i++) {
-        const double *row = p->values + i * p->columns;
+        double *row = p->values + i * p->columns;
+        if (f->dim_mean == p->columns) {
+            f->ops->mean(f, 1, z + i * f->dim_z, row, work);
+        } else { /* Bernoulli: both tails by themselves */
+            double failure = -z[i];
+            f->ops->mean(f, 1, &failure, row, work);
+            f->ops->mean(f, 1, z + i, row + 1, work);
+        }
         for (size_t k = 1; k < p->columns; k++) {
             if (row[k] > row[p->best[i]])
                 p->best[i] = k;
@@ -267,11 +265,75 @@ static ng_status read_label_column(const ng_model *model,
     return NG_OK;
 }
 
+static ng_status bad_label(const ng_model *model, const ng_frame *frame,
+                           size_t row, const char *column,
+                           const char *expected, double found) {
+    return ngi_fail(model->ctx, NG_EDATA,
+                    "%s: row %zu, column \"%s\": expected %s, found %.6g",
+                    ng_frame_source(frame), ng_frame_record(frame, row),
+                    column, expected, found);
+}
+
+/* Whether y could have been in the data of a fit. */
+static ng_status check_support(const ng_model *model, const ng_frame *frame,
+                               const labels *l) {
+    const ng_family *f = &model->family;
+    const ngi_glm_family *family = NULL;
+    if (model->levels.count || model->trials)
+        return NG_OK;
+    if (model->is_glm)
+        NG_TRY(ngi_glm_family_find(model->ctx, model->family_name, &family));
+    for (size_t i = 0; i < ng_frame_rows(frame); i++) {
+        const double *y = l->y + i * f->dim_y;
+        if (family ? family->in_support(*y) : f->ops->in_support(f, y))
+            continue;
+        return bad_label(model, frame, i,
+                         family ? model->target : model->columns.name[0],
+                         family ? family->support : f->ops->support, *y);
+    }
+    return NG_OK;
+}
+
+/* Successes out of trials become shares. */
+static ng_status divide_trials(const ng_model *model, const ng_frame *frame,
+                               labels *l) {
+    for (size_t i = 0; l->trials && i < ng_frame_rows(frame); i++) {
+        double m = l->trials[i], k = l->y[i];
+        if (!(m >= 0) || m != floor(m))
+            return bad_label(model, frame, i, model->trials,
+                             "a whole number of trials", m);
+        if (!(k >= 0 && k <= m && k == floor(k)))
+            return bad_label(model, frame, i, model->target,
+                             "a number of successes from 0 to the trials", k);
+        l->y[i] = m > 0 ? k / m : 0;
+    }
+    return NG_OK;
+}
+
+static ng_status check_weights(const ng_model *model, const ng_frame *frame,
+                               const labels *l) {
+    double total = 0;
+    size_t n = ng_frame_rows(frame);
+    for (size_t i = 0; i < n; i++) {
+        double w = l->weight ? l->weight[i] : 1;
+        if (w < 0)
+            return bad_label(model, frame, i, model->weights, "a weight >= 0",
+                             w);
+        total += w * (l->trials ? l->trials[i] : 1);
+    }
+    if (total > 0)
+        return NG_OK;
+    return ngi_fail(model->ctx, NG_EDATA,
+                    "%s: column \"%s\": all weights are zero",
+                    ng_frame_source(frame),
+                    model->trials ? model->trials : model->weights);
+}
+
 static ng_status read_labels(const ng_model *model, const ng_frame *frame,
                              labels *l) {
     ng_ctx *ctx = model->ctx;
     const ng_column *column;
-    size_t n = ng_frame_rows(frame), width = model->family.dim_y;
+    size_t width = model->family.dim_y;
     for (size_t j = 0; j < width; j++)
         NG_TRY(read_label_column(
             model, frame,
@@ -284,10 +346,10 @@ static ng_status read_labels(const ng_model *model, const ng_frame *frame,
     if (model->trials) {
         NG_TRY(ngi_require_numeric(ctx, frame, model->trials, &column));
         l->trials = column->values;
-        for (size_t i = 0; i < n; i++)
-            l->y[i] = l->trials[i] > 0 ? l->y[i] / l->trials[i] : 0;
     }
-    return NG_OK;
+    NG_TRY(check_support(model, frame, l));
+    NG_TRY(check_weights(model, frame, l));
+    return divide_trials(model, frame, l);
 }
 
 static double hits(const ng_model *model, const double *z, double y,

@@ -294,7 +294,8 @@ START_TEST(tensors_bad_header) {
         ngi_tensors_parse(ctx, "t", "\3\0\0\0\0\0\0\0{}", 10, &tensors),
         NG_EDATA);
     ck_assert_str_eq(ng_error(ctx),
-                     "t: expected a header of at most 2 bytes, found 3");
+                     "t: not a safetensors file: expected a header of at most "
+                     "2 bytes, found 3");
     ck_bad_tensors("", 0, "expected a header that begins with \"{\"");
     ck_bad_tensors(" {}", 0, "expected a header that begins with \"{\"");
     ck_bad_tensors("{]", 0,
