@@ -14,7 +14,9 @@ typedef struct ng_metric ng_metric;
 typedef struct ng_metric_options {
     ng_fisher fisher;
     /* Conjugate gradients: most iterations a solve, and the residual, relative
-     * to the gradient, at which it stops. */
+     * to the gradient in the preconditioner's norm, at which it stops. A run
+     * solves less exactly while it is far from the optimum, to a tenth of the
+     * last decrement. */
     size_t cg_iterations;
     double cg_tolerance;
 } ng_metric_options;
@@ -54,8 +56,10 @@ struct ng_metric {
 /* "identity": F = I and P = 0, plain gradient. No memory.
  * "diagonal": the diagonal of F. Memory d.
  * "dense": F whole. Memory 2 d^2, cost d^3/3 a factor.
- * "cg": matrix-free conjugate gradients with a diagonal preconditioner; a
- *       pass over the data an iteration. Memory 6 d.
+ * "cg": matrix-free conjugate gradients, a pass over the data an iteration,
+ *       preconditioned with F's blocks by output from a share of the rows
+ *       (blocks of over 2048 parameters: with the diagonal). Memory 7 d and
+ *       two of the blocks.
  * "sample-space": Woodbury's identity in the space of rows, for fewer rows
  *       than parameters. Memory rows x d + rows^2. */
 NG_API const ng_metric_ops *const *ng_metric_list(void);

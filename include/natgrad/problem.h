@@ -31,6 +31,9 @@ typedef struct ng_fisher {
 
 typedef struct ng_problem ng_problem;
 
+/* What ng_problem_ops.reserve is asked for. */
+enum { NG_RESERVE_NOTHING, NG_RESERVE_DENSE, NG_RESERVE_BLOCKS };
+
 /* What a problem must answer. theta, gradients and vectors have
  * problem->dim entries; matrices are dim x dim, of which only the lower
  * triangle (row-major) is meaningful. Where an entry is optional, NULL means
@@ -53,6 +56,15 @@ typedef struct ng_problem_ops {
                                 double *out);
     ng_status (*fisher_diagonal)(ng_problem *problem, const double *theta,
                                  const ng_fisher *fisher, double *diagonal);
+    /* Diagonal blocks of F over runs of parameters that serve one output, one
+     * block after the other (row-major, lower triangles), from one in `stride`
+     * blocks of rows and scaled up to all. The number of blocks, and their
+     * sizes where `size` is not NULL; they cover theta in order. Optional,
+     * both: the diagonal must do. */
+    size_t (*fisher_block_sizes)(const ng_problem *problem, size_t *size);
+    ng_status (*fisher_blocks)(ng_problem *problem, const double *theta,
+                               const ng_fisher *fisher, size_t stride,
+                               double *blocks);
     /* Rows of S with F = S' S: root_rows of them, dim wide. Optional: no
      * sample-space metric. */
     size_t (*root_rows)(const ng_problem *problem, const ng_fisher *fisher);
@@ -78,10 +90,10 @@ typedef struct ng_problem_ops {
      * where the fit runs on standardised ones). Optional: the same. */
     void (*user_gradient)(const ng_problem *problem, const double *gradient,
                           double *out);
-    /* Takes the memory for dense evaluation before the first iteration.
+    /* Takes the memory for F, or for its blocks, before the first iteration.
      * Optional. */
     ng_status (*reserve)(ng_problem *problem, const ng_fisher *fisher,
-                         int dense);
+                         int what);
     void (*destroy)(ng_problem *problem);
 } ng_problem_ops;
 

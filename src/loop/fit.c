@@ -47,6 +47,9 @@ void ngi_clock_stop(ng_fit *fit) {
 /* ---- What steps ask for ---- */
 
 double ngi_change_slack(const ng_fit *fit) {
+    /* A kink looks like a change lost in rounding, and is none. */
+    if (!fit->problem->smooth)
+        return 0;
     return 8 * DBL_EPSILON * (1 + fabs(fit->objective));
 }
 
@@ -278,6 +281,15 @@ static ng_status judge(ng_fit *fit) {
     return NG_OK;
 }
 
+/* An iterative metric need not solve to the last digit far from the optimum:
+ * a residual that shrinks with the decrement keeps the run's quadratic end
+ * (Dembo, Eisenstat & Steihaug 1982). */
+static void relax_solves(ng_fit *fit) {
+    static const double LOOSEST = 0.1, TIGHTEST = 1e-8;
+    double wanted = fmin(LOOSEST, LOOSEST * fit->last_decrement);
+    fit->metric->options.cg_tolerance = fmax(wanted, TIGHTEST);
+}
+
 /* Direction and decrement. The decrement is of the undamped metric, whatever
  * damping the direction then takes. */
 static ng_status direct(ng_fit *fit) {
@@ -290,6 +302,7 @@ static ng_status direct(ng_fit *fit) {
         fit->form = NAN;
         return NG_OK;
     }
+    relax_solves(fit);
     NG_TRY(ngi_metric_direction(fit, 0));
     report->decrement = decrement_of(-fit->slope);
     if (fit->damping > 0)

@@ -1,9 +1,10 @@
-/* Matrix-free: (F + P + damping I) d = g by conjugate gradients with a
- * diagonal preconditioner (Nocedal & Wright 2006, algorithm 5.3). Started from
- * zero, it finds the least-norm solution of a consistent singular system in
- * the preconditioner's norm, and it stops at a direction of no or negative
- * curvature with what it has. */
+/* Matrix-free: (F + P + damping I) d = g by preconditioned conjugate gradients
+ * (Nocedal & Wright 2006, algorithm 5.3). Started from zero, it finds the
+ * least-norm solution of a consistent singular system in the preconditioner's
+ * norm, and it stops at a direction of no or negative curvature with what it
+ * has. */
 #include "metric/metric.h"
+#include "metric/preconditioner.h"
 
 #include "base/base.h"
 #include "numerics/linalg.h"
@@ -12,12 +13,19 @@
 #include <math.h>
 #include <string.h>
 
+/* A preconditioner from an earlier theta serves until solves get long. */
+enum { LONG_SOLVE = 10 };
+
 typedef struct cg {
-    double *theta, *diagonal, *residual, *direction, *image, *scaled;
+    double *theta, *residual, *direction, *image, *scaled; /* dim each */
+    ngi_preconditioner *preconditioner;
+    size_t iterations; /* of the longest solve since it was made; 0: none */
+    bool stale;
 } cg;
 
 static void destroy(ng_metric *metric) {
     cg *state = metric->state;
+    ngi_preconditioner_destroy(&state->preconditioner);
     ngi_free(metric->problem->ctx, state->theta);
     ngi_free(metric->problem->ctx, state);
 }
@@ -29,16 +37,21 @@ static ng_status create(ng_metric *metric) {
     if (!state)
         return NG_ENOMEM;
     metric->state = state;
-    state->theta = ngi_alloc(ctx, 6 * d, sizeof *state->theta);
-    if (!state->theta) {
-        destroy(metric);
-        return NG_ENOMEM;
+    ng_status status = ngi_preconditioner_create(
+        metric->problem, &metric->options.fisher, &state->preconditioner);
+    if (status == NG_OK) {
+        state->theta = ngi_alloc(ctx, 5 * d, sizeof *state->theta);
+        status = state->theta ? NG_OK : NG_ENOMEM;
     }
-    state->diagonal = state->theta + d;
-    state->residual = state->diagonal + d;
+    if (status != NG_OK) {
+        destroy(metric);
+        return status;
+    }
+    state->residual = state->theta + d;
     state->direction = state->residual + d;
     state->image = state->direction + d;
     state->scaled = state->image + d;
+    state->stale = true;
     return NG_OK;
 }
 
@@ -48,18 +61,18 @@ static ng_status update(ng_metric *metric, const double *theta, double *loss,
     ng_problem *problem = metric->problem;
     NG_TRY(ngi_metric_evaluate(metric, theta, loss, objective, gradient));
     memcpy(state->theta, theta, problem->dim * sizeof *theta);
+    if (!state->stale && state->iterations <= LONG_SOLVE)
+        return NG_OK;
     metric->passes++;
-    NG_TRY(problem->ops->fisher_diagonal(problem, theta,
-                                         &metric->options.fisher,
-                                         state->diagonal));
-    if (problem->ops->penalty_diagonal)
-        problem->ops->penalty_diagonal(problem, state->diagonal);
-    return NG_OK;
+    state->stale = false;
+    state->iterations = 0;
+    return ngi_preconditioner_update(state->preconditioner, theta,
+                                     &metric->options.fisher);
 }
 
 static ng_status factor(ng_metric *metric, double damping) {
-    (void)metric;
-    (void)damping;
+    cg *state = metric->state;
+    ngi_preconditioner_factor(state->preconditioner, damping);
     return NG_OK;
 }
 
@@ -79,22 +92,13 @@ static ng_status apply(ng_metric *metric, const double *v, double *out) {
     return NG_OK;
 }
 
-static void precondition(const ng_metric *metric, const double *r,
-                         double *out) {
-    const cg *state = metric->state;
-    for (size_t j = 0; j < metric->problem->dim; j++) {
-        double entry = fabs(state->diagonal[j]) + metric->damping;
-        out[j] = entry > 0 ? r[j] / entry : 0;
-    }
-}
-
 static ng_status solve(ng_metric *metric, const double *g, double *d) {
     cg *state = metric->state;
     size_t n = metric->problem->dim;
     double *r = state->residual, *p = state->direction;
     memset(d, 0, n * sizeof *d);
     memcpy(r, g, n * sizeof *r);
-    precondition(metric, r, p);
+    ngi_preconditioner_apply(state->preconditioner, r, p);
     double rho = ngi_dot(n, r, p);
     double goal = metric->options.cg_tolerance;
     double enough = goal * goal * rho;
@@ -107,10 +111,12 @@ static ng_status solve(ng_metric *metric, const double *g, double *d) {
                 memcpy(d, p, n * sizeof *d);
             return NG_OK;
         }
+        if (i + 1 > state->iterations)
+            state->iterations = i + 1;
         double alpha = rho / curvature;
         ngi_axpy(n, alpha, p, d);
         ngi_axpy(n, -alpha, state->image, r);
-        precondition(metric, r, state->scaled);
+        ngi_preconditioner_apply(state->preconditioner, r, state->scaled);
         double next = ngi_dot(n, r, state->scaled);
         for (size_t j = 0; j < n; j++)
             p[j] = state->scaled[j] + next / rho * p[j];

@@ -53,7 +53,7 @@ static ng_status create(ng_metric *metric) {
         state->iwork)
         status = problem->ops->reserve
                      ? problem->ops->reserve(problem, &metric->options.fisher,
-                                             1)
+                                             NG_RESERVE_DENSE)
                      : NG_OK;
     if (status != NG_OK) {
         destroy(metric);

@@ -46,8 +46,13 @@ static void run_worker(void *user, size_t worker) {
         memset(s->gradient, 0, m->base.dim * sizeof *s->gradient);
     if (pass->want_F)
         memset(s->F, 0, m->base.dim * m->base.dim * sizeof *s->F);
+    if (pass->F_blocks)
+        memset(s->F_blocks, 0,
+               ngi_model_block_memory(m) * sizeof *s->F_blocks);
     pass->status[worker] = NG_OK;
     for (size_t b = blocks.begin; b < blocks.end; b++) {
+        if (pass->stride > 1 && b % pass->stride != 0)
+            continue;
         size_t first = b * m->block_rows;
         size_t left = source->rows - first;
         ng_rows rows = {0};
@@ -68,6 +73,9 @@ static void add_shares(ngi_pass *pass) {
         for (size_t w = 0; w < m->workers; w++)
             ngi_axpy(d, 1, m->scratch[w].gradient, pass->gradient);
     }
+    for (size_t w = 1; pass->F_blocks && w < m->workers; w++)
+        ngi_axpy(ngi_model_block_memory(m), 1, m->scratch[w].F_blocks,
+                 pass->F_blocks);
     if (!pass->want_F)
         return;
     for (size_t w = 1; w < m->workers; w++) {
@@ -87,6 +95,7 @@ ng_status ngi_pass_run(ngi_pass *pass) {
     pass->sum1 = sums + m->workers;
     pass->status = status;
     m->scratch[0].F = pass->F;
+    m->scratch[0].F_blocks = pass->F_blocks;
     ngi_parallel(m->base.ctx, run_worker, pass);
     for (size_t w = 0; w < m->workers; w++)
         NG_TRY(status[w]);
@@ -136,6 +145,19 @@ static void apply_links(const ngi_model *m, size_t n, const double *eta,
 void ngi_model_forward(const ngi_model *m, const ng_rows *rows,
                        const double *theta, ngi_scratch *s) {
     predict_eta(m, rows, theta, s->eta);
+    apply_links(m, rows->count, s->eta, s->z, s->dz, s->d2z);
+}
+
+void ngi_model_forward_kept(const ngi_model *m, const ng_rows *rows,
+                            const double *theta, ngi_scratch *s) {
+    size_t K = m->spec.family.dim_z, bytes = rows->count * K * sizeof(double);
+    double *kept = m->kept_eta ? m->kept_eta + rows->first * K : NULL;
+    if (kept && m->keeps)
+        memcpy(s->eta, kept, bytes);
+    else
+        predict_eta(m, rows, theta, s->eta);
+    if (kept && !m->keeps)
+        memcpy(kept, s->eta, bytes);
     apply_links(m, rows->count, s->eta, s->z, s->dz, s->d2z);
 }
 
@@ -239,23 +261,44 @@ static void evaluate_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
         accumulate_fisher(pass, rows, s);
 }
 
+/* A share of F, or of its blocks, for every worker but the first. */
+static ng_status reserve_shares(ngi_model *m, size_t size, double **memory) {
+    if (*memory || m->workers == 1)
+        return NG_OK;
+    *memory = ngi_alloc(m->base.ctx, m->workers - 1, size * sizeof **memory);
+    return *memory ? NG_OK : NG_ENOMEM;
+}
+
 static ng_status reserve(ng_problem *problem, const ng_fisher *fisher,
-                         int dense) {
+                         int what) {
     ngi_model *m = ngi_model_of(problem);
+    size_t d = problem->dim;
     if (fisher && fisher->kind == NG_FISHER_OBSERVED &&
         !m->spec.objective->hessian)
         return ngi_fail(problem->ctx, NG_EUNSUPPORTED,
                         "objective \"%s\" has no Hessian",
                         m->spec.objective->name);
-    if (!dense || m->dense || m->workers == 1)
-        return NG_OK;
-    size_t d = problem->dim;
-    m->dense = ngi_alloc(problem->ctx, (m->workers - 1) * d,
-                         d * sizeof *m->dense);
-    if (!m->dense)
-        return NG_ENOMEM;
-    for (size_t w = 1; w < m->workers; w++)
-        m->scratch[w].F = m->dense + (w - 1) * d * d;
+    if (what == NG_RESERVE_DENSE) {
+        NG_TRY(reserve_shares(m, d * d, &m->dense));
+        for (size_t w = 1; w < m->workers; w++)
+            m->scratch[w].F = m->dense + (w - 1) * d * d;
+    }
+    if (what == NG_RESERVE_BLOCKS && !m->kept_eta &&
+        m->spec.source.random_access) {
+        m->kept_eta =
+            ngi_alloc(problem->ctx,
+                      problem->rows * m->spec.family.dim_z + d,
+                      sizeof *m->kept_eta);
+        if (!m->kept_eta)
+            return NG_ENOMEM;
+        m->kept_theta = m->kept_eta + problem->rows * m->spec.family.dim_z;
+    }
+    if (what == NG_RESERVE_BLOCKS) {
+        size_t size = ngi_model_block_memory(m);
+        NG_TRY(reserve_shares(m, size, &m->block_shares));
+        for (size_t w = 1; w < m->workers; w++)
+            m->scratch[w].F_blocks = m->block_shares + (w - 1) * size;
+    }
     return NG_OK;
 }
 
@@ -264,7 +307,7 @@ static ng_status evaluate(ng_problem *problem, const double *theta,
                           const ng_fisher *fisher, double *F) {
     ngi_model *m = ngi_model_of(problem);
     if (F)
-        NG_TRY(reserve(problem, fisher, 1));
+        NG_TRY(reserve(problem, fisher, NG_RESERVE_DENSE));
     ngi_pass pass = {.model = m,
                      .rows = evaluate_rows,
                      .theta = theta,
@@ -369,7 +412,7 @@ ng_status ng_model_problem_score_covariance(ng_problem *problem,
                                             const double *theta, double *out) {
     ngi_model *m = ngi_model_of(problem);
     const ng_fisher scores = {.kind = NG_FISHER_EMPIRICAL};
-    NG_TRY(reserve(problem, &scores, 1));
+    NG_TRY(reserve(problem, &scores, NG_RESERVE_DENSE));
     ngi_pass pass = {.model = m,
                      .rows = evaluate_rows,
                      .theta = theta,
@@ -391,6 +434,8 @@ static void destroy(ng_problem *problem) {
     ngi_free(ctx, m->scratch);
     ngi_free(ctx, m->memory);
     ngi_free(ctx, m->dense);
+    ngi_free(ctx, m->block_shares);
+    ngi_free(ctx, m->kept_eta);
     ngi_free(ctx, m);
 }
 
@@ -399,6 +444,8 @@ static const ng_problem_ops MODEL_OPS = {
     .compare = compare,
     .fisher_product = ngi_model_fisher_product,
     .fisher_diagonal = ngi_model_fisher_diagonal,
+    .fisher_block_sizes = ngi_model_fisher_block_sizes,
+    .fisher_blocks = ngi_model_fisher_blocks,
     .root_rows = ngi_model_root_rows,
     .fisher_root = ngi_model_fisher_root,
     .connection = ngi_model_connection,

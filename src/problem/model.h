@@ -19,6 +19,7 @@ typedef struct ngi_scratch {
     double *work;               /* of the family */
     double *gradient;           /* dim: this worker's share */
     double *F;                  /* dim x dim; worker 0 writes to the caller */
+    double *F_blocks;           /* diagonal blocks, likewise */
 } ngi_scratch;
 
 typedef struct ngi_model {
@@ -29,6 +30,10 @@ typedef struct ngi_model {
     double *ridge, *shift, *scale; /* copies, or NULL */
     size_t ridge_block;
     double coupling; /* C = I - coupling 1 1' couples a column's outputs */
+    /* Many products F v are taken at one theta: eta there, kept from the first
+     * of them (rows x dim_z and dim; NULL unless blocks are reserved). */
+    double *kept_eta, *kept_theta;
+    bool keeps;
     size_t free_first, free_count; /* components of z that any theta moves */
     bool constant;   /* z is the same in every row */
     size_t block_rows;
@@ -37,6 +42,7 @@ typedef struct ngi_model {
     ngi_scratch *scratch;
     double *memory;
     double *dense; /* (workers - 1) x dim^2, once reserved */
+    double *block_shares; /* (workers - 1) x the blocks' memory, likewise */
 } ngi_model;
 
 /* A pass over all rows: `rows` is called for every block of rows, on the
@@ -50,6 +56,8 @@ typedef struct ngi_pass {
     bool want_value, want_gradient, want_F, square_weights;
     double *gradient; /* sum over workers, dim */
     double *F;
+    double *F_blocks; /* diagonal blocks of F, NULL if not wanted */
+    size_t stride;    /* above 1: one block of rows in so many */
     double *S;        /* rows of the root, written in place */
     double *sum, *sum1; /* one entry a worker */
     ng_status *status;
@@ -65,6 +73,9 @@ ng_status ngi_pass_run(ngi_pass *pass);
 /* eta, z, dz, d2z of these rows at theta. */
 void ngi_model_forward(const ngi_model *m, const ng_rows *rows,
                        const double *theta, ngi_scratch *s);
+/* The same through m->kept_eta, where there is one: read, or written. */
+void ngi_model_forward_kept(const ngi_model *m, const ng_rows *rows,
+                            const double *theta, ngi_scratch *s);
 /* z alone, for a second point, into z (through s->xi). */
 void ngi_model_forward_z(const ngi_model *m, const ng_rows *rows,
                          const double *theta, ngi_scratch *s, double *z);
@@ -102,6 +113,11 @@ ng_status ngi_model_fisher_product(ng_problem *problem, const double *theta,
 ng_status ngi_model_fisher_diagonal(ng_problem *problem, const double *theta,
                                     const ng_fisher *fisher,
                                     double *diagonal);
+size_t ngi_model_fisher_block_sizes(const ng_problem *problem, size_t *size);
+size_t ngi_model_block_memory(const ngi_model *m);
+ng_status ngi_model_fisher_blocks(ng_problem *problem, const double *theta,
+                                  const ng_fisher *fisher, size_t stride,
+                                  double *blocks);
 size_t ngi_model_root_rows(const ng_problem *problem, const ng_fisher *fisher);
 ng_status ngi_model_fisher_root(ng_problem *problem, const double *theta,
                                 const ng_fisher *fisher, double *S);

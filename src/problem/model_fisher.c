@@ -201,13 +201,86 @@ void ngi_model_complete_F(const ngi_model *m, double *F) {
     }
 }
 
+/* ---- Diagonal blocks of F ---- */
+
+/* One for each component of z that has parameters. */
+static size_t component_width(const ngi_model *m, size_t component) {
+    const ng_family *f = &m->spec.family;
+    size_t b = 0;
+    while (component >= f->block[b].first + f->block[b].count)
+        b++;
+    return m->predictor[b].dim / m->predictor[b].outputs;
+}
+
+size_t ngi_model_fisher_block_sizes(const ng_problem *problem, size_t *size) {
+    const ngi_model *m = ngi_model_of(problem);
+    size_t blocks = 0;
+    for (size_t a = 0; a < m->spec.family.dim_z; a++) {
+        size_t width = component_width(m, a);
+        if (width && size)
+            size[blocks] = width;
+        blocks += width ? 1 : 0;
+    }
+    return blocks;
+}
+
+size_t ngi_model_block_memory(const ngi_model *m) {
+    size_t total = 0;
+    for (size_t a = 0; a < m->spec.family.dim_z; a++)
+        total += component_width(m, a) * component_width(m, a);
+    return total;
+}
+
+static void block_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
+    const ngi_model *m = pass->model;
+    ngi_scratch *s = &m->scratch[worker];
+    size_t K = m->spec.family.dim_z;
+    double *block = s->F_blocks;
+    ngi_model_forward(m, rows, pass->theta, s);
+    ngi_model_curvature(m, rows, pass->fisher, s, s->M);
+    for (size_t i = 0; i < rows->count; i++)
+        pass->sum[worker] += ngi_row_weight(m, rows, i);
+    for (size_t a = 0; a < K; a++) {
+        jacobian j =
+            component_jacobian(m, rows, pass->theta, a, s->jacobian);
+        for (size_t i = 0; i < rows->count; i++) {
+            double w = ngi_row_weight(m, rows, i);
+            s->value1[i] = w == 0 ? 0 : w * s->M[(i * K + a) * K + a];
+        }
+        j.first = 0;
+        if (j.count)
+            add_pair(j.count, rows->count, s->value1, &j, &j, s->scaled,
+                     block);
+        block += j.count * j.count;
+    }
+}
+
+ng_status ngi_model_fisher_blocks(ng_problem *problem, const double *theta,
+                                  const ng_fisher *fisher, size_t stride,
+                                  double *blocks) {
+    ngi_model *m = ngi_model_of(problem);
+    /* The stride counts blocks of rows, of which there may be few. */
+    size_t most = m->blocks / m->workers;
+    ngi_pass pass = {.model = m,
+                     .rows = block_rows,
+                     .theta = theta,
+                     .fisher = fisher,
+                     .F_blocks = blocks,
+                     .stride = stride < most ? stride : most};
+    NG_TRY(ngi_pass_run(&pass));
+    size_t size = ngi_model_block_memory(m);
+    for (size_t i = 0; i < size; i++)
+        blocks[i] = pass.sum[0] > 0 ? blocks[i] / pass.sum[0] : 0;
+    return NG_OK;
+}
+
 /* ---- F v ---- */
 
 static void product_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
     const ngi_model *m = pass->model;
     ngi_scratch *s = &m->scratch[worker];
     size_t K = m->spec.family.dim_z;
-    ngi_model_forward(m, rows, pass->theta, s);
+    ngi_model_forward_kept(m, rows, pass->theta, s);
     ngi_model_curvature(m, rows, pass->fisher, s, s->M);
     ngi_model_jvp(m, rows, pass->theta, pass->v, s->xi);
     for (size_t i = 0; i < rows->count; i++) {
@@ -225,14 +298,22 @@ static void product_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
 ng_status ngi_model_fisher_product(ng_problem *problem, const double *theta,
                                    const ng_fisher *fisher, const double *v,
                                    double *out) {
-    ngi_pass pass = {.model = ngi_model_of(problem),
+    ngi_model *m = ngi_model_of(problem);
+    size_t bytes = problem->dim * sizeof *theta;
+    m->keeps = m->keeps && memcmp(theta, m->kept_theta, bytes) == 0;
+    ngi_pass pass = {.model = m,
                      .rows = product_rows,
                      .theta = theta,
                      .v = v,
                      .fisher = fisher,
                      .want_gradient = true,
                      .gradient = out};
-    return ngi_pass_run(&pass);
+    NG_TRY(ngi_pass_run(&pass));
+    if (m->kept_eta && !m->keeps) {
+        memcpy(m->kept_theta, theta, bytes);
+        m->keeps = true;
+    }
+    return NG_OK;
 }
 
 /* ---- diag F ---- */
