@@ -50,13 +50,13 @@ typedef struct cli_options {
 
 /* Parses argv after the subcommand's words. Returns a CLI status; on --help
  * prints and sets *done. */
-int cli_parse(int argc, char **argv, const char *command,
-              cli_options *options, bool *done);
+int cli_parse(int argc, char **argv, const char *command, cli_options *options,
+              bool *done);
 void cli_options_free(cli_options *options);
 
 /* Complains on standard error, one line, and gives the exit status. */
-__attribute__((format(printf, 2, 3))) int
-cli_complain(int status, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int cli_complain(int status,
+                                                       const char *format, ...);
 /* The same for a failed library call. */
 int cli_fail(const ng_ctx *ctx, ng_status status);
 
@@ -69,8 +69,8 @@ int cli_fit_options(const cli_options *options, ng_fit_options *fit);
 /* A list of numbers, to be freed by the caller also after an error. */
 int cli_numbers(const char *option, const cli_list *list, double **out);
 int cli_optimizer(const char *option, const char *name, ng_optimizer *out);
-int cli_choice(const char *option, const char *text,
-               const char *const *choices, int *out);
+int cli_choice(const char *option, const char *text, const char *const *choices,
+               int *out);
 
 /* Progress and trace of a run. */
 typedef struct cli_monitor {

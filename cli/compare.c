@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 /* A factor of about 3 apart: what people try by hand. */
-static const double RATES[] = {0.001, 0.003, 0.01, 0.03, 0.1,
-                               0.3,   1,     3,    10};
+static const double RATES[] = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10};
 
 static const char *const ALL[] = {"natural",  "newton",  "gradient",
                                   "momentum", "rmsprop", "adam"};
@@ -52,8 +51,7 @@ typedef struct task {
 
 static void prepare(const runner *r, double rate, size_t iterations,
                     bool judged, ng_fit_options *fit) {
-    bool second_order =
-        r->optimizer == NG_NATURAL || r->optimizer == NG_NEWTON;
+    bool second_order = r->optimizer == NG_NATURAL || r->optimizer == NG_NEWTON;
     fit->optimizer = r->optimizer;
     fit->step = NG_STEP_FIXED;
     fit->rate = rate;
@@ -155,12 +153,11 @@ static int add_test(const task *t, const ng_model *model, runner *r) {
     r->test_loss = r->test_accuracy = (double)NAN;
     if (!t->options->test || !model)
         return CLI_DONE;
-    int status = cli_read_for_model(t->ctx, t->options, model,
-                                    t->options->test, true, &frame);
+    int status = cli_read_for_model(t->ctx, t->options, model, t->options->test,
+                                    true, &frame);
     if (status == CLI_DONE)
-        status =
-            cli_fail(t->ctx, ng_model_evaluate(model, frame, &r->test_loss,
-                                               &r->test_accuracy));
+        status = cli_fail(t->ctx, ng_model_evaluate(model, frame, &r->test_loss,
+                                                    &r->test_accuracy));
     ng_frame_destroy(&frame);
     return status;
 }
@@ -191,7 +188,8 @@ static int choose_runners(const cli_options *options, runner **out,
         return cli_complain(CLI_RESOURCES, "out of memory");
     for (size_t i = 0; i < *count; i++) {
         (*out)[i].name = names[i];
-        int status = cli_optimizer("optimizers", names[i], &(*out)[i].optimizer);
+        int status =
+            cli_optimizer("optimizers", names[i], &(*out)[i].optimizer);
         if (status != CLI_DONE)
             return status;
     }

@@ -65,8 +65,8 @@ static int add_test(ng_ctx *ctx, const cli_options *options,
     int status =
         cli_read_for_model(ctx, options, model, options->test, true, &frame);
     if (status == CLI_DONE)
-        status = cli_fail(ctx,
-                          ng_model_evaluate(model, frame, &loss, &accuracy));
+        status =
+            cli_fail(ctx, ng_model_evaluate(model, frame, &loss, &accuracy));
     if (status == CLI_DONE) {
         json_t *test = json_object();
         json_object_set_new(test, "loss", cli_number(loss));
@@ -105,8 +105,8 @@ int cli_dist(const cli_options *options) {
     if (status == CLI_DONE)
         status = probe_output(ctx, options);
     if (status == CLI_DONE)
-        status = cli_monitor_open(ctx, options, bar_length(&dist.fit),
-                                  &monitor);
+        status =
+            cli_monitor_open(ctx, options, bar_length(&dist.fit), &monitor);
     if (status == CLI_DONE) {
         dist.monitor = cli_monitor_report;
         dist.user = &monitor;
@@ -144,8 +144,7 @@ int cli_glm(const cli_options *options) {
     if (status == CLI_DONE)
         status = probe_output(ctx, options);
     if (status == CLI_DONE)
-        status = cli_monitor_open(ctx, options, bar_length(&glm.fit),
-                                  &monitor);
+        status = cli_monitor_open(ctx, options, bar_length(&glm.fit), &monitor);
     if (status == CLI_DONE) {
         glm.monitor = cli_monitor_report;
         glm.user = &monitor;

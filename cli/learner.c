@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int cli_choice(const char *option, const char *text,
-               const char *const *choices, int *out) {
+int cli_choice(const char *option, const char *text, const char *const *choices,
+               int *out) {
     char names[256];
     size_t used = 0;
     if (!text)
@@ -20,9 +20,8 @@ int cli_choice(const char *option, const char *text,
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
                                  i ? ", " : "", choices[i]);
     }
-    return cli_complain(CLI_USAGE,
-                        "--%s: expected one of %s, found \"%s\"", option,
-                        names, text);
+    return cli_complain(CLI_USAGE, "--%s: expected one of %s, found \"%s\"",
+                        option, names, text);
 }
 
 #define NAME(name, key) key,
@@ -42,8 +41,8 @@ int cli_numbers(const char *option, const cli_list *list, double **out) {
         (*out)[i] = strtod(list->item[i], &end);
         if (*end || !isfinite((*out)[i]))
             return cli_complain(CLI_USAGE,
-                                "--%s: expected numbers, found \"%s\"",
-                                option, list->item[i]);
+                                "--%s: expected numbers, found \"%s\"", option,
+                                list->item[i]);
     }
     return CLI_DONE;
 }
@@ -90,8 +89,8 @@ int cli_fit_options(const cli_options *o, ng_fit_options *fit) {
     if ((status = cli_optimizer("optimizer", o->optimizer, &fit->optimizer)) ||
         (status = cli_choice("step", o->step, STEPS, &fit->step)) ||
         (status = cli_choice("fisher", o->fisher, FISHERS, &fisher)) ||
-        (status = cli_choice("integrator", o->integrator, INTEGRATORS,
-                             &integrator)))
+        (status =
+             cli_choice("integrator", o->integrator, INTEGRATORS, &integrator)))
         return status;
     fit->metric = o->metric;
     fit->fisher = (ng_fisher_kind)fisher;
@@ -109,8 +108,7 @@ int cli_fit_options(const cli_options *o, ng_fit_options *fit) {
 
 static int std_errors(const cli_options *o, ng_std_errors *out) {
     int chosen = NG_SE_EXPECTED;
-    int status =
-        cli_choice("std-errors", o->std_errors, STD_ERRORS, &chosen);
+    int status = cli_choice("std-errors", o->std_errors, STD_ERRORS, &chosen);
     *out = (ng_std_errors)chosen;
     return status;
 }
@@ -144,9 +142,9 @@ int cli_dist_options(const cli_options *o, ng_dist_options *dist) {
 
 int cli_start(ng_ctx *ctx, const cli_options *o, double **out) {
     ng_family family;
-    int status = cli_fail(
-        ctx, ng_family_init(ctx, o->family, o->column ? 1 : o->columns.count,
-                            &family));
+    int status = cli_fail(ctx, ng_family_init(ctx, o->family,
+                                              o->column ? 1 : o->columns.count,
+                                              &family));
     if (status == CLI_DONE)
         status = cli_numbers("start", &o->start, out);
     if (status == CLI_DONE && o->start.count != family.dim_customary)
@@ -160,8 +158,7 @@ int cli_read(ng_ctx *ctx, const cli_options *o, const char *path,
     int status = cli_fail(ctx, ng_frame_read_csv(ctx, path, how, out));
     if (status == CLI_DONE && o->missing && ng_frame_dropped(*out))
         fprintf(stderr, "natgrad: %zu row%s with missing values dropped\n",
-                ng_frame_dropped(*out),
-                ng_frame_dropped(*out) == 1 ? "" : "s");
+                ng_frame_dropped(*out), ng_frame_dropped(*out) == 1 ? "" : "s");
     return status;
 }
 
@@ -275,9 +272,8 @@ int cli_read_dist(ng_ctx *ctx, const cli_options *o, const char *path,
     return status;
 }
 
-int cli_read_for_model(ng_ctx *ctx, const cli_options *o,
-                       const ng_model *model, const char *path,
-                       bool with_target, ng_frame **out) {
+int cli_read_for_model(ng_ctx *ctx, const cli_options *o, const ng_model *model,
+                       const char *path, bool with_target, ng_frame **out) {
     ng_frame_options how;
     ng_model_columns(model, with_target, &how);
     how.drop_missing = o->missing != NULL;

@@ -111,8 +111,8 @@ static void print_usage(FILE *stream) {
           stream);
 }
 
-static const subcommand *find_subcommand(const char *first,
-                                         const char *second, int *words) {
+static const subcommand *find_subcommand(const char *first, const char *second,
+                                         int *words) {
     char both[64];
     snprintf(both, sizeof both, "%s %s", first, second ? second : "");
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
@@ -164,8 +164,8 @@ int main(int argc, char **argv) {
                                   argv[1]);
     cli_options options;
     bool done;
-    int status = cli_parse(argc - words, argv + words, command->name, &options,
-                           &done);
+    int status =
+        cli_parse(argc - words, argv + words, command->name, &options, &done);
     if (status == CLI_DONE && !done)
         status = command->run(&options);
     cli_options_free(&options);

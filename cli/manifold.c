@@ -1,8 +1,8 @@
-/* natgrad compare dist --parametrizations: the paths that plain and natural gradient take over
- * the statistical manifold, in several parametrisations, from one start. Every
- * step of every path moves the same number of nats, so that the pictures
- * differ by direction alone: natural paths fall on one another, plain ones
- * part. */
+/* natgrad compare dist --parametrizations: the paths that plain and natural
+ * gradient take over the statistical manifold, in several parametrisations,
+ * from one start. Every step of every path moves the same number of nats, so
+ * that the pictures differ by direction alone: natural paths fall on one
+ * another, plain ones part. */
 #include "cli.h"
 
 #include <math.h>
@@ -21,8 +21,10 @@ typedef struct coordinate_name {
 } coordinate_name;
 
 static const coordinate_name NAMES[] = {
-    {"probability", NG_LINK_IDENTITY}, {"logit", NG_LINK_LOGIT},
-    {"sd", NG_LINK_IDENTITY},          {"log-sd", NG_LINK_LOG},
+    {"probability", NG_LINK_IDENTITY},
+    {"logit", NG_LINK_LOGIT},
+    {"sd", NG_LINK_IDENTITY},
+    {"log-sd", NG_LINK_LOG},
     {"precision", NG_LINK_INVERSE_SQUARE},
 };
 
@@ -43,7 +45,7 @@ typedef struct manifold {
     size_t rows;
     double optimum[MAX_PARAMETERS], start[MAX_PARAMETERS]; /* customary */
     double best[MAX_PARAMETERS];                           /* z */
-    double radius; /* nats a step */
+    double radius;                                         /* nats a step */
     double *work;
 } manifold;
 
@@ -74,11 +76,11 @@ static ng_link own_link(ng_coordinate coordinate) {
 static void make_blocks(const manifold *m, ng_link last,
                         ng_model_block *block) {
     for (size_t b = 0; b < m->family.blocks; b++)
-        block[b] = (ng_model_block){
-            &ng_predictor_none, 0,
-            b + 1 == m->family.blocks
-                ? last
-                : own_link(m->family.block[b].coordinate)};
+        block[b] =
+            (ng_model_block){&ng_predictor_none, 0,
+                             b + 1 == m->family.blocks
+                                 ? last
+                                 : own_link(m->family.block[b].coordinate)};
 }
 
 static void to_eta(const manifold *m, const ng_model_block *block,
@@ -132,8 +134,7 @@ static int follow(const manifold *m, const ng_model_block *block,
                                 "\"%s\"",
                                 p->parametrization, m->family.ops->name);
     }
-    int status =
-        cli_fail(m->ctx, ng_fit_create(problem, &how, eta, &fit));
+    int status = cli_fail(m->ctx, ng_fit_create(problem, &how, eta, &fit));
     if (status == CLI_DONE)
         add_point(m, block, eta, p);
     while (status == CLI_DONE && report.stop == NG_RUNNING &&
@@ -165,11 +166,10 @@ static int trace_path(const manifold *m, path *p) {
     ng_rows rows = {.count = m->rows, .y = m->y, .weight = m->weight};
     status = cli_fail(m->ctx,
                       ng_memory_source_init(m->ctx, &rows, &m->family,
-                                            spec.block, &memory,
-                                            &spec.source));
+                                            spec.block, &memory, &spec.source));
     if (status == CLI_DONE)
-        status = cli_fail(m->ctx,
-                          ng_model_problem_create(m->ctx, &spec, &problem));
+        status =
+            cli_fail(m->ctx, ng_model_problem_create(m->ctx, &spec, &problem));
     if (status == CLI_DONE)
         status = follow(m, spec.block, problem, p);
     ng_problem_destroy(&problem);
@@ -205,8 +205,8 @@ static void write_paths(const manifold *m, const path *paths, size_t count,
 }
 
 /* The smallest box that holds all paths, with a margin. */
-static void bounds(const manifold *m, const path *paths, size_t count,
-                   size_t j, double *low, double *high) {
+static void bounds(const manifold *m, const path *paths, size_t count, size_t j,
+                   double *low, double *high) {
     size_t c = m->family.dim_customary;
     *low = *high = m->optimum[j];
     for (size_t i = 0; i < count; i++) {
@@ -243,10 +243,9 @@ static void write_grid(const manifold *m, const path *paths, size_t count,
     }
 }
 
-static int save(const manifold *m, const path *paths, size_t count,
-                const char *file,
-                void (*write)(const manifold *, const path *, size_t,
-                              ng_writer *)) {
+static int
+save(const manifold *m, const path *paths, size_t count, const char *file,
+     void (*write)(const manifold *, const path *, size_t, ng_writer *)) {
     ng_writer *writer;
     int status = cli_fail(m->ctx, ng_writer_open(m->ctx, file, &writer));
     if (status != CLI_DONE)
@@ -273,8 +272,8 @@ static void plot_lines(ng_writer *writer, const char *tsv, const path *paths,
 }
 
 static int write_script(const manifold *m, const path *paths, size_t count,
-                        const char *script, const char *tsv,
-                        const char *grid, const char *picture) {
+                        const char *script, const char *tsv, const char *grid,
+                        const char *picture) {
     ng_writer *writer;
     char name[2][64] = {"", ""};
     size_t c = m->family.dim_customary;
@@ -306,8 +305,7 @@ static int write_script(const manifold *m, const path *paths, size_t count,
             "title 'optimum'",
             grid, name[0], name[1]);
         plot_lines(writer, tsv, paths, count, "5:6");
-        ng_writer_print(writer, "%.9g %.9g\ne\n", m->optimum[0],
-                        m->optimum[1]);
+        ng_writer_print(writer, "%.9g %.9g\ne\n", m->optimum[0], m->optimum[1]);
     } else {
         ng_writer_print(writer,
                         "set xlabel 'steps of equal length in nats'\n"
@@ -332,8 +330,8 @@ static int draw(const manifold *m, const path *paths, size_t count,
     if (status == CLI_DONE && m->family.dim_customary >= 2)
         status = save(m, paths, count, grid, write_grid);
     if (status == CLI_DONE)
-        status = write_script(m, paths, count, script, names[0], names[1],
-                              names[2]);
+        status =
+            write_script(m, paths, count, script, names[0], names[1], names[2]);
     if (status == CLI_DONE)
         status = cli_gnuplot(script, plot);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -439,8 +437,8 @@ static int choose_start(const cli_options *o, manifold *m) {
     double z[MAX_PARAMETERS], F[MAX_PARAMETERS * MAX_PARAMETERS];
     f->ops->fisher(f, 1, m->best, F, m->work);
     for (size_t j = 0; j < f->dim_z; j++)
-        z[j] = m->best[j] + (j % 2 ? 1 : -1) * 1.2 /
-                                sqrt(fmax(F[j * f->dim_z + j], 1e-12));
+        z[j] = m->best[j] +
+               (j % 2 ? 1 : -1) * 1.2 / sqrt(fmax(F[j * f->dim_z + j], 1e-12));
     f->ops->to_customary(f, 1, z, m->start, m->work);
     return CLI_DONE;
 }
@@ -448,8 +446,7 @@ static int choose_start(const cli_options *o, manifold *m) {
 static int find_optimum(const ng_frame *frame, const ng_dist_options *dist,
                         manifold *m) {
     ng_model *model = NULL;
-    int status =
-        cli_fail(m->ctx, ng_dist_fit(m->ctx, frame, dist, &model));
+    int status = cli_fail(m->ctx, ng_dist_fit(m->ctx, frame, dist, &model));
     if (status != CLI_DONE)
         return status;
     const ng_summary *s = ng_model_summary(model);
@@ -490,8 +487,8 @@ static int travel(manifold *m) {
     const char *const *names = o->parametrizations.item;
     size_t count = o->parametrizations.count;
     path *paths = calloc(2 * count, sizeof *paths);
-    int status = paths ? CLI_DONE
-                       : cli_complain(CLI_RESOURCES, "out of memory");
+    int status =
+        paths ? CLI_DONE : cli_complain(CLI_RESOURCES, "out of memory");
     for (size_t i = 0; i < 2 * count && status == CLI_DONE; i++) {
         paths[i].parametrization = names[i / 2];
         paths[i].optimizer = i % 2 ? NG_NATURAL : NG_GRADIENT;
@@ -542,8 +539,7 @@ int cli_manifold(const cli_options *options) {
     if (status == CLI_DONE)
         status = cli_context(options, &m.ctx);
     if (status == CLI_DONE)
-        status =
-            cli_read_dist(m.ctx, options, options->positional[0], &frame);
+        status = cli_read_dist(m.ctx, options, options->positional[0], &frame);
     dist.std_errors = NG_SE_NONE;
     ng_fit_options_init(&dist.fit);
     if (status == CLI_DONE)

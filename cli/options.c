@@ -157,7 +157,8 @@ static const command_row COMMANDS[] = {
      "      --l2 1e-3 --out race.tsv --plot race.svg"},
     {"compare dist", COMPARE_DIST, 1, 1,
      "natgrad compare dist DATA --column Y --family NAME",
-     "Races optimisers from one start, or draws the paths of plain and natural\n"
+     "Races optimisers from one start, or draws the paths of plain and "
+     "natural\n"
      "gradient in several parametrisations.",
      "natgrad compare dist heights.csv --column cm --family normal \\\n"
      "      --parametrizations sd,log-sd,precision --plot paths.svg"},
@@ -283,8 +284,7 @@ static bool is(const char *a, const char *b) {
 }
 
 static int contradiction(const char *a, const char *b) {
-    return cli_complain(CLI_USAGE, "--%s and --%s contradict each other", a,
-                        b);
+    return cli_complain(CLI_USAGE, "--%s and --%s contradict each other", a, b);
 }
 
 /* An excluded column cannot be used. */

@@ -11,9 +11,9 @@ json_t *cli_number(double x) {
 
 int cli_print_json(ng_ctx *ctx, json_t *object) {
     (void)ctx;
-    char *text = object ? json_dumps(object, JSON_INDENT(2) |
-                                                 JSON_REAL_PRECISION(17))
-                        : NULL;
+    char *text =
+        object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(17))
+               : NULL;
     json_decref(object);
     if (!text)
         return cli_complain(CLI_RESOURCES, "out of memory");
@@ -42,8 +42,7 @@ static int name_width(const ng_summary *s) {
     size_t widest = 4;
     for (size_t i = 0; i < s->parameters; i++) {
         const ng_parameter *p = &s->parameter[i];
-        size_t width =
-            strlen(p->term) + (p->level ? strlen(p->level) + 2 : 0);
+        size_t width = strlen(p->term) + (p->level ? strlen(p->level) + 2 : 0);
         widest = width > widest ? width : widest;
     }
     return widest > 40 ? 40 : (int)widest;
@@ -91,9 +90,8 @@ static void print_table(const ng_summary *s) {
         printf(", accuracy %.4f", s->accuracy);
     printf("\n%s after %zu iteration%s; decrement %.2e, max|gradient| %.2e, "
            "%.4g nats moved\n",
-           ng_stop_text(s->stop), s->iterations,
-           s->iterations == 1 ? "" : "s", s->decrement,
-           s->gradient_norm, s->kl_total);
+           ng_stop_text(s->stop), s->iterations, s->iterations == 1 ? "" : "s",
+           s->decrement, s->gradient_norm, s->kl_total);
 }
 
 static void print_extra(const json_t *extra) {

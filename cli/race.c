@@ -76,20 +76,17 @@ static int write_tsv(ng_ctx *ctx, const char *path, const runner *runners,
                             "%s\t%.17g\t%zu\t%.9g\t%.17g\t%.17g\t%.17g\t"
                             "%.17g\t%.17g\t%.17g\t%.17g\n",
                             r->name, r->rate, k, p->seconds, p->loss,
-                            p->objective, p->objective - best,
-                            p->gradient_norm, p->decrement, p->kl_total,
-                            p->examples);
+                            p->objective, p->objective - best, p->gradient_norm,
+                            p->decrement, p->kl_total, p->examples);
         }
     }
     return cli_fail(ctx, ng_writer_commit(&writer));
 }
 
 static void write_panel(ng_writer *writer, const char *tsv,
-                        const runner *runners, size_t count,
-                        const char *label, const char *column,
-                        const char *format) {
-    ng_writer_print(writer,
-                    "set xlabel '%s'\n%s\nplot [][1e-10:*] \\\n", label,
+                        const runner *runners, size_t count, const char *label,
+                        const char *column, const char *format) {
+    ng_writer_print(writer, "set xlabel '%s'\n%s\nplot [][1e-10:*] \\\n", label,
                     format);
     /* Newton's curve can lie on the natural one (canonical links): wide solid
      * below, narrow dashes above show both. */
@@ -115,16 +112,16 @@ static int write_script(ng_ctx *ctx, const char *path, const char *tsv,
         return status;
     const char *dot = strrchr(picture, '.');
     bool png = dot && strcmp(dot, ".png") == 0;
-    ng_writer_print(writer,
-                    "set terminal %s\nset output '%s'\n"
-                    "set datafile separator tab\nset logscale xy\n"
-                    "set format y '10^{%%L}'\nset key at graph 0.97,0.45 font ',11'\n"
-                    "set grid lc rgb '#dddddd'\n"
-                    "set ylabel 'objective above the best reached "
-                    "(nats per example)'\n"
-                    "set multiplot layout 1,2\n",
-                    png ? "png size 1200,480" : "svg size 1200,480 dynamic",
-                    picture);
+    ng_writer_print(
+        writer,
+        "set terminal %s\nset output '%s'\n"
+        "set datafile separator tab\nset logscale xy\n"
+        "set format y '10^{%%L}'\nset key at graph 0.97,0.45 font ',11'\n"
+        "set grid lc rgb '#dddddd'\n"
+        "set ylabel 'objective above the best reached "
+        "(nats per example)'\n"
+        "set multiplot layout 1,2\n",
+        png ? "png size 1200,480" : "svg size 1200,480 dynamic", picture);
     write_panel(writer, tsv, runners, count, "iterations (log scale)",
                 "($3 + 1)", "");
     ng_writer_print(writer, "set nokey\nset ylabel ''\n");
@@ -194,8 +191,8 @@ static int print_json(ng_ctx *ctx, const runner *runners, size_t count,
     return cli_print_json(ctx, object);
 }
 
-int race_report(ng_ctx *ctx, const cli_options *options,
-                const runner *runners, size_t count) {
+int race_report(ng_ctx *ctx, const cli_options *options, const runner *runners,
+                size_t count) {
     double best = best_objective(runners, count);
     char *beside = NULL;
     const char *tsv = options->out;

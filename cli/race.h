@@ -22,7 +22,7 @@ typedef struct runner {
 } runner;
 
 /* Table, TSV, picture and JSON of runners that have run. */
-int race_report(ng_ctx *ctx, const cli_options *options,
-                const runner *runners, size_t count);
+int race_report(ng_ctx *ctx, const cli_options *options, const runner *runners,
+                size_t count);
 
 #endif

@@ -38,8 +38,7 @@ static void write_prediction(ng_writer *writer, const ng_prediction *p) {
 
 static int load(const cli_options *options, size_t which, ng_ctx *ctx,
                 ng_model **out) {
-    return cli_fail(ctx,
-                    ng_model_load(ctx, options->positional[which], out));
+    return cli_fail(ctx, ng_model_load(ctx, options->positional[which], out));
 }
 
 int cli_predict(const cli_options *options) {
@@ -56,16 +55,15 @@ int cli_predict(const cli_options *options) {
     bool any_rows = status == CLI_DONE &&
                     strcmp(ng_model_summary(model)->learner, "dist") == 0;
     if (status == CLI_DONE)
-        status = cli_read_for_model(ctx, options, model,
-                                    options->positional[1], any_rows, &frame);
+        status = cli_read_for_model(ctx, options, model, options->positional[1],
+                                    any_rows, &frame);
     if (status == CLI_DONE)
-        status = cli_fail(ctx, ng_model_predict(model, frame,
-                                                options->interval,
+        status = cli_fail(ctx, ng_model_predict(model, frame, options->interval,
                                                 &prediction));
     if (status == CLI_DONE)
-        status = cli_fail(
-            ctx, ng_writer_open(ctx, options->out ? options->out : "-",
-                                &writer));
+        status =
+            cli_fail(ctx, ng_writer_open(ctx, options->out ? options->out : "-",
+                                         &writer));
     if (status == CLI_DONE) {
         write_prediction(writer, prediction);
         status = cli_fail(ctx, ng_writer_commit(&writer));
@@ -101,8 +99,7 @@ static size_t join(const char **out, const char *const *a, size_t as,
 
 /* The columns of both models. */
 static int read_for_both(ng_ctx *ctx, const cli_options *options,
-                         const ng_model *a, const ng_model *b,
-                         ng_frame **out) {
+                         const ng_model *a, const ng_model *b, ng_frame **out) {
     ng_frame_options first, second, how = {0};
     ng_model_columns(a, 0, &first);
     ng_model_columns(b, 0, &second);
@@ -114,15 +111,13 @@ static int read_for_both(ng_ctx *ctx, const cli_options *options,
     how.includes = join(names, first.include, first.includes, second.include,
                         second.includes);
     how.factors = names + most;
-    how.factor_count =
-        join(names + most, first.factors, first.factor_count, second.factors,
-             second.factor_count);
+    how.factor_count = join(names + most, first.factors, first.factor_count,
+                            second.factors, second.factor_count);
     how.numeric = names + 2 * most;
     how.numerics = join(names + 2 * most, first.numeric, first.numerics,
                         second.numeric, second.numerics);
     how.drop_missing = options->missing != NULL;
-    int status =
-        cli_read(ctx, options, options->positional[2], &how, out);
+    int status = cli_read(ctx, options, options->positional[2], &how, out);
     free(names);
     return status;
 }

@@ -20,7 +20,7 @@ extern "C" {
 #define NG_VERSION_MAJOR 0
 #define NG_VERSION_MINOR 1
 #define NG_VERSION_PATCH 0
-#define NG_VERSION "0.1.0"
+#define NG_VERSION       "0.1.0"
 
 /* The version of the library that is running, to be compared with NG_VERSION
  * of the header that was compiled against. */

@@ -13,10 +13,10 @@ extern "C" {
  * levels, and its values are level indices 0, 1, ... as doubles. */
 typedef struct ng_column {
     const char *name;
-    const double *values;      /* rows of the frame */
-    size_t levels;             /* 0 for a numeric column */
-    const char *const *level;  /* `levels` names, in order; the first is the
-                                  reference */
+    const double *values;     /* rows of the frame */
+    size_t levels;            /* 0 for a numeric column */
+    const char *const *level; /* `levels` names, in order; the first is the
+                                 reference */
 } ng_column;
 
 typedef struct ng_frame ng_frame;
@@ -54,14 +54,16 @@ typedef struct ng_frame_options {
  * quote never closed, NUL byte, missing value, infinite value, non-number in a
  * column of `numeric`, truncated or damaged gzip. Memory: 8 bytes a value, and
  * the text of the columns while it is read. */
-NG_API NG_MUST_CHECK ng_status ng_frame_read_csv(
-    ng_ctx *ctx, const char *path, const ng_frame_options *options,
-    ng_frame **out);
+NG_API NG_MUST_CHECK ng_status
+ng_frame_read_csv(ng_ctx *ctx, const char *path,
+                  const ng_frame_options *options, ng_frame **out);
 
 /* A frame of numeric columns over arrays of the caller's (copied). */
-NG_API NG_MUST_CHECK ng_status ng_frame_from_arrays(
-    ng_ctx *ctx, size_t rows, size_t columns, const char *const *names,
-    const double *const *values, ng_frame **out);
+NG_API NG_MUST_CHECK ng_status ng_frame_from_arrays(ng_ctx *ctx, size_t rows,
+                                                    size_t columns,
+                                                    const char *const *names,
+                                                    const double *const *values,
+                                                    ng_frame **out);
 
 NG_API void ng_frame_destroy(ng_frame **frame);
 NG_API size_t ng_frame_rows(const ng_frame *frame);

@@ -67,16 +67,16 @@ typedef struct ng_family_ops {
     void (*observed)(const ng_family *f, size_t n, const double *z,
                      const double *y, double *out, double *work);
     /* KL(p(.|z0) || p(.|z1)): n; keeps its relative accuracy as z1 -> z0 */
-    void (*kl)(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work);
+    void (*kl)(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work);
     void (*sample)(const ng_family *f, size_t n, const double *z, ng_rng *rng,
                    double *y, double *work);
     /* n x dim_mean each; NaN-free: +-inf where the moment is infinite or does
      * not exist */
     void (*mean)(const ng_family *f, size_t n, const double *z, double *out,
                  double *work);
-    void (*variance)(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work);
+    void (*variance)(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work);
     /* Marginal distribution functions P(Y_j <= y_j) and their inverses (the
      * smallest y with P >= p, 0 < p < 1): n x dim_marginal. */
     void (*cdf)(const ng_family *f, size_t n, const double *z, const double *y,

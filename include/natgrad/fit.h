@@ -18,11 +18,11 @@ extern "C" {
     X(NG_ADAM, "adam")         /* Kingma & Ba 2015 */
 
 #define NG_STEP_LIST(X)                                                        \
-    X(NG_STEP_FIXED, "fixed")     /* rate x direction */                       \
-    X(NG_STEP_KL, "kl")           /* the rate, cut to a KL radius */           \
+    X(NG_STEP_FIXED, "fixed")             /* rate x direction */               \
+    X(NG_STEP_KL, "kl")                   /* the rate, cut to a KL radius */   \
     X(NG_STEP_LINE_SEARCH, "line-search") /* halved until the objective falls  \
                                              and the KL is in bounds */        \
-    X(NG_STEP_LM, "lm")           /* Levenberg-Marquardt damping */
+    X(NG_STEP_LM, "lm")                   /* Levenberg-Marquardt damping */
 
 #define NG_INTEGRATOR_LIST(X)                                                  \
     X(NG_EULER, "euler")                                                       \
@@ -50,10 +50,10 @@ typedef struct ng_fit_options {
     const char *metric; /* a name from ng_metric_list; NULL for "dense" */
     ng_fisher_kind fisher;
     size_t fisher_samples;
-    int step;        /* ng_step, or -1 */
-    double rate;     /* step length along the direction, > 0 */
-    double kl;       /* radius in nats per example; 0 for none */
-    double damping;  /* on the Fisher's scale; the first one of "lm" */
+    int step;       /* ng_step, or -1 */
+    double rate;    /* step length along the direction, > 0 */
+    double kl;      /* radius in nats per example; 0 for none */
+    double damping; /* on the Fisher's scale; the first one of "lm" */
     ng_integrator integrator;
     uint64_t seed;
     size_t max_iter;

@@ -18,9 +18,7 @@ typedef struct ng_model ng_model;
     X(NG_SE_ROBUST, "robust")     /* sandwich, HC0 */                          \
     X(NG_SE_NONE, "none")         /* spares the dense matrix */
 #define NG_ENUMERATOR(name, key) name,
-typedef enum ng_std_errors {
-    NG_STD_ERRORS_LIST(NG_ENUMERATOR)
-} ng_std_errors;
+typedef enum ng_std_errors { NG_STD_ERRORS_LIST(NG_ENUMERATOR) } ng_std_errors;
 #undef NG_ENUMERATOR
 
 /* ---- dist: maximum likelihood of a distribution --------------------------
@@ -29,7 +27,7 @@ typedef struct ng_dist_options {
     const char *family;         /* a name from ng_family_list */
     const char *const *columns; /* one, or several for mvnormal, dirichlet */
     size_t column_count;
-    const char *weights; /* column, or NULL */
+    const char *weights;      /* column, or NULL */
     ng_std_errors std_errors; /* expected or observed */
     /* Link of each block, for the coordinates that the run goes through: the
      * answer does not depend on them, the path does. -1 for the family's own.
@@ -97,16 +95,16 @@ typedef struct ng_parameter {
 typedef struct ng_summary {
     const char *learner, *family, *link; /* link: NULL for dist */
     double n; /* sum of weights (dist), rows of non-zero weight (glm) */
-    double df_residual;             /* glm */
+    double df_residual; /* glm */
     size_t parameters;
     const ng_parameter *parameter;
-    const double *covariance;       /* parameters^2; NULL if not computed */
-    double dispersion;              /* glm */
+    const double *covariance; /* parameters^2; NULL if not computed */
+    double dispersion;        /* glm */
     double loss; /* nats per example at the estimates, without penalty and
                     with the estimated dispersion (a run's reports, where
                     dispersion is 1, are not on this scale) */
     double log_likelihood, aic, bic; /* R's definitions */
-    double deviance, null_deviance; /* glm; NaN where undefined */
+    double deviance, null_deviance;  /* glm; NaN where undefined */
     double accuracy; /* of the data, a fraction; NaN unless classes */
     size_t iterations;
     int converged;
@@ -149,10 +147,10 @@ NG_API void ng_model_columns(const ng_model *model, int with_target,
 
 typedef struct ng_prediction {
     size_t rows, columns;
-    char **column;          /* names: mean, lower, upper or p[level]... */
-    double *values;         /* rows x columns */
+    char **column;            /* names: mean, lower, upper or p[level]... */
+    double *values;           /* rows x columns */
     const char *const *level; /* class names; borrowed from the model */
-    size_t *best;           /* rows: index of the likeliest class; or NULL */
+    size_t *best;             /* rows: index of the likeliest class; or NULL */
     ng_ctx *ctx;
 } ng_prediction;
 
@@ -176,8 +174,7 @@ NG_API NG_MUST_CHECK ng_status ng_model_evaluate(const ng_model *model,
 /* Mean KL(a || b) and KL(b || a) in nats per example over the rows of
  * `frame`; the two models must speak of the same family and levels, and not
  * of the same features. dist models need no rows: frame may be NULL. */
-NG_API NG_MUST_CHECK ng_status ng_model_kl(const ng_model *a,
-                                           const ng_model *b,
+NG_API NG_MUST_CHECK ng_status ng_model_kl(const ng_model *a, const ng_model *b,
                                            const ng_frame *frame, double *ab,
                                            double *ba);
 

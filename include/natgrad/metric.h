@@ -69,9 +69,9 @@ NG_API NG_MUST_CHECK ng_status ng_metric_find(ng_ctx *ctx, const char *name,
                                               const ng_metric_ops **out);
 
 /* `ops` may be one of natgrad's or one of the caller's own. */
-NG_API NG_MUST_CHECK ng_status ng_metric_create(
-    ng_problem *problem, const ng_metric_ops *ops,
-    const ng_metric_options *options, ng_metric **out);
+NG_API NG_MUST_CHECK ng_status
+ng_metric_create(ng_problem *problem, const ng_metric_ops *ops,
+                 const ng_metric_options *options, ng_metric **out);
 NG_API void ng_metric_destroy(ng_metric **metric);
 
 /* Wrappers over the table. */

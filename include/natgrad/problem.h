@@ -232,9 +232,11 @@ NG_API NG_MUST_CHECK ng_status ng_model_problem_create(
     ng_ctx *ctx, const ng_model_spec *spec, ng_problem **out);
 
 /* Rows first .. first + count: z (count x dim_z) at theta. */
-NG_API NG_MUST_CHECK ng_status ng_model_problem_predict(
-    ng_problem *problem, const double *theta, size_t first, size_t count,
-    double *z);
+NG_API NG_MUST_CHECK ng_status ng_model_problem_predict(ng_problem *problem,
+                                                        const double *theta,
+                                                        size_t first,
+                                                        size_t count,
+                                                        double *z);
 
 /* Where block b's parameters begin in theta. */
 NG_API size_t ng_model_problem_offset(const ng_problem *problem, size_t block);

@@ -63,8 +63,7 @@ ng_status ngi_pool_create(ng_ctx *ctx, size_t size, ngi_pool **out) {
         w->index = i + 1;
         if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
             ngi_pool_destroy(ctx, &pool);
-            return ngi_fail(ctx, NG_ENOMEM, "cannot start %zu threads",
-                            size);
+            return ngi_fail(ctx, NG_ENOMEM, "cannot start %zu threads", size);
         }
         pool->started++;
     }

@@ -243,13 +243,13 @@ static ng_status find_header(file *f, const unsigned char *bytes, size_t size,
                         f->source, size);
     uint64_t header = unpack(bytes, 8);
     if (header > MAX_HEADER || header > size - 8)
-        return ngi_fail(f->ctx, NG_EDATA,
-                        "%s: not a safetensors file: expected a header of at most "
-                        "%zu bytes, found "
-                        "%llu",
-                        f->source,
-                        size - 8 < MAX_HEADER ? size - 8 : (size_t)MAX_HEADER,
-                        (unsigned long long)header);
+        return ngi_fail(
+            f->ctx, NG_EDATA,
+            "%s: not a safetensors file: expected a header of at most "
+            "%zu bytes, found "
+            "%llu",
+            f->source, size - 8 < MAX_HEADER ? size - 8 : (size_t)MAX_HEADER,
+            (unsigned long long)header);
     *length = (size_t)header;
     f->data = bytes + 8 + header;
     f->size = size - 8 - *length;

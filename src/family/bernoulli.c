@@ -13,8 +13,7 @@
 #include <math.h>
 
 static int shape(size_t size, ng_family *f) {
-    return ngi_family_shape_scalar(size, f, "probability",
-                                   NG_COORDINATE_LOGIT);
+    return ngi_family_shape_scalar(size, f, "probability", NG_COORDINATE_LOGIT);
 }
 
 static int in_support(const ng_family *f, const double *y) {
@@ -41,8 +40,8 @@ static void score(const ng_family *f, size_t n, const double *z,
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++) {
-        out[i] = z[i] > 0 ? ngi_expit(-z[i]) - (1 - y[i])
-                          : y[i] - ngi_expit(z[i]);
+        out[i] =
+            z[i] > 0 ? ngi_expit(-z[i]) - (1 - y[i]) : y[i] - ngi_expit(z[i]);
     }
 }
 
@@ -62,8 +61,8 @@ static void observed(const ng_family *f, size_t n, const double *z,
     fisher(f, n, z, out, work);
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++) {
@@ -126,8 +125,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     (void)f;
     (void)i;
     (void)columns;

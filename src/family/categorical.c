@@ -26,8 +26,7 @@ static int shape(size_t size, ng_family *f, size_t implied_logits) {
     f->dim_y = f->dim_marginal = 1;
     f->dim_mean = f->dim_customary = size;
     f->blocks = 1;
-    f->block[0] =
-        (ng_family_block){"logit", 0, f->dim_z, NG_COORDINATE_OTHER};
+    f->block[0] = (ng_family_block){"logit", 0, f->dim_z, NG_COORDINATE_OTHER};
     return 1;
 }
 
@@ -161,8 +160,8 @@ static double kl_row(const ng_family *f, const double *z0, const double *z1,
     return top + log(sum);
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     for (size_t i = 0; i < n; i++)
         out[i] = kl_row(f, z0 + i * f->dim_z, z1 + i * f->dim_z, work);
 }
@@ -186,8 +185,8 @@ static void mean(const ng_family *f, size_t n, const double *z, double *out,
         probabilities(f, z + i * f->dim_z, out + i * f->size, work);
 }
 
-static void variance(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work) {
+static void variance(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work) {
     for (size_t i = 0; i < n; i++) {
         double *v = out + i * f->size;
         probabilities(f, z + i * f->dim_z, v, work);
@@ -246,8 +245,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     (void)f;
     if (columns)
         snprintf(out, size, "prob[%s]", columns[i]);

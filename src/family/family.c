@@ -8,17 +8,26 @@
 #include <stdio.h>
 #include <string.h>
 
-static const ng_family_ops *const FAMILIES[] = {
-    &ngi_family_bernoulli,   &ngi_family_categorical,
-    &ngi_family_softmax,     &ngi_family_normal,
-    &ngi_family_mvnormal,    &ngi_family_poisson,
-    &ngi_family_exponential, &ngi_family_gamma,
-    &ngi_family_inverse_gaussian, &ngi_family_negative_binomial,
-    &ngi_family_beta,        &ngi_family_weibull,
-    &ngi_family_gumbel,      &ngi_family_logistic,
-    &ngi_family_lognormal,   &ngi_family_student_t,
-    &ngi_family_laplace,     &ngi_family_vonmises,
-    &ngi_family_dirichlet,   NULL};
+static const ng_family_ops *const FAMILIES[] = {&ngi_family_bernoulli,
+                                                &ngi_family_categorical,
+                                                &ngi_family_softmax,
+                                                &ngi_family_normal,
+                                                &ngi_family_mvnormal,
+                                                &ngi_family_poisson,
+                                                &ngi_family_exponential,
+                                                &ngi_family_gamma,
+                                                &ngi_family_inverse_gaussian,
+                                                &ngi_family_negative_binomial,
+                                                &ngi_family_beta,
+                                                &ngi_family_weibull,
+                                                &ngi_family_gumbel,
+                                                &ngi_family_logistic,
+                                                &ngi_family_lognormal,
+                                                &ngi_family_student_t,
+                                                &ngi_family_laplace,
+                                                &ngi_family_vonmises,
+                                                &ngi_family_dirichlet,
+                                                NULL};
 
 const ng_family_ops *const *ng_family_list(void) {
     return FAMILIES;

@@ -101,10 +101,9 @@ static jet cauchit(double eta) {
     /* atan of the reciprocal keeps the thin side of the tail exact. */
     double tail = atan2(1, fabs(eta)) / NGI_PI;
     double log_thin = log(tail), log_thick = log1p(-tail);
-    double log_f = -log(NGI_PI) - (fabs(eta) > 1e150 ? 2 * log(fabs(eta))
-                                                     : log1p(eta * eta));
-    double dlog_f =
-        fabs(eta) > 1e150 ? -2 / eta : -2 * eta / (1 + eta * eta);
+    double log_f = -log(NGI_PI) -
+                   (fabs(eta) > 1e150 ? 2 * log(fabs(eta)) : log1p(eta * eta));
+    double dlog_f = fabs(eta) > 1e150 ? -2 / eta : -2 * eta / (1 + eta * eta);
     return eta < 0 ? from_distribution(log_thin, log_thick, log_f, dlog_f)
                    : from_distribution(log_thick, log_thin, log_f, dlog_f);
 }

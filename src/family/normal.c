@@ -73,8 +73,8 @@ static void observed(const ng_family *f, size_t n, const double *z,
     }
 }
 
-static void kl(const ng_family *f, size_t n, const double *z0,
-               const double *z1, double *out, double *work) {
+static void kl(const ng_family *f, size_t n, const double *z0, const double *z1,
+               double *out, double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++) {
@@ -101,8 +101,8 @@ static void mean(const ng_family *f, size_t n, const double *z, double *out,
         out[i] = z[2 * i];
 }
 
-static void variance(const ng_family *f, size_t n, const double *z,
-                     double *out, double *work) {
+static void variance(const ng_family *f, size_t n, const double *z, double *out,
+                     double *work) {
     (void)f;
     (void)work;
     for (size_t i = 0; i < n; i++)
@@ -158,8 +158,7 @@ static void customary_jacobian(const ng_family *f, const double *z, double *J,
 }
 
 static void customary_name(const ng_family *f, size_t i,
-                           const char *const *columns, char *out,
-                           size_t size) {
+                           const char *const *columns, char *out, size_t size) {
     (void)f;
     (void)columns;
     ngi_family_name(out, size, i == 0 ? "mean" : "sd");

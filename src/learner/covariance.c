@@ -33,8 +33,7 @@ static bool pseudo_invert(size_t d, double *A, double *V, double *w,
     memcpy(V, A, d * d * sizeof *V);
     if (!ngi_eigen(d, V, w, work))
         return false;
-    double cutoff =
-        (double)d * DBL_EPSILON * fmax(fabs(w[0]), fabs(w[d - 1]));
+    double cutoff = (double)d * DBL_EPSILON * fmax(fabs(w[0]), fabs(w[d - 1]));
     memset(A, 0, d * d * sizeof *A);
     *rank = 0;
     for (size_t k = 0; k < d; k++) {
@@ -80,8 +79,7 @@ ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
     memcpy(L, A, d * d * sizeof *L);
     double norm = ngi_symmetric_norm1(d, A, work);
     if (isfinite(norm) && ngi_cholesky(d, L) &&
-        ngi_cholesky_rcond(d, L, norm, work, iwork) >
-            (double)d * DBL_EPSILON &&
+        ngi_cholesky_rcond(d, L, norm, work, iwork) > (double)d * DBL_EPSILON &&
         ngi_cholesky_inverse(d, L)) {
         memcpy(A, L, d * d * sizeof *A);
     } else if (!isfinite(norm) || !pseudo_invert(d, A, L, w, work, &rank)) {

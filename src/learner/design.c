@@ -89,8 +89,8 @@ ng_status ngi_require_numeric(ng_ctx *ctx, const ng_frame *frame,
         return ngi_fail(ctx, NG_EDATA,
                         "%s: row %zu, column \"%s\": expected a number, found "
                         "\"%s\"",
-                        ng_frame_source(frame), ng_frame_record(frame, 0),
-                        name, (*out)->level[(size_t)(*out)->values[0]]);
+                        ng_frame_source(frame), ng_frame_record(frame, 0), name,
+                        (*out)->level[(size_t)(*out)->values[0]]);
     return NG_OK;
 }
 
@@ -161,9 +161,8 @@ ng_status ngi_match_levels(ng_ctx *ctx, const ng_frame *frame,
             status = ngi_fail(ctx, NG_EDATA,
                               "%s: row %zu, column \"%s\": level \"%s\" was "
                               "not seen when the model was fitted",
-                              ng_frame_source(frame),
-                              ng_frame_record(frame, i), column->name,
-                              column->level[own]);
+                              ng_frame_source(frame), ng_frame_record(frame, i),
+                              column->name, column->level[own]);
         values[i * stride] = (double)map[own];
     }
     ngi_free(ctx, map);

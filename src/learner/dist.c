@@ -6,8 +6,8 @@
 #include <string.h>
 
 void ng_dist_options_init(ng_dist_options *options) {
-    *options = (ng_dist_options){.family = "normal",
-                                 .std_errors = NG_SE_EXPECTED};
+    *options =
+        (ng_dist_options){.family = "normal", .std_errors = NG_SE_EXPECTED};
     for (size_t b = 0; b < NG_FAMILY_MAX_BLOCKS; b++)
         options->links[b] = -1;
     ng_fit_options_init(&options->fit);
@@ -32,8 +32,7 @@ static ng_status check_levels(ng_ctx *ctx, const ng_frame *frame,
         return ngi_fail(ctx, NG_EDATA,
                         "%s: column \"%s\" has one level only (\"%s\"); "
                         "expected two or more",
-                        ng_frame_source(frame), column->name,
-                        column->level[0]);
+                        ng_frame_source(frame), column->name, column->level[0]);
     return ngi_fail(ctx, NG_EDATA,
                     "%s: column \"%s\" has %zu levels; family \"%s\" expects "
                     "two%s",
@@ -42,8 +41,7 @@ static ng_status check_levels(ng_ctx *ctx, const ng_frame *frame,
 }
 
 static ng_status init_family(ng_ctx *ctx, const ng_frame *frame,
-                             const ng_dist_options *options,
-                             ng_model *model) {
+                             const ng_dist_options *options, ng_model *model) {
     const ng_column *first;
     size_t size = options->column_count;
     if (size == 0)
@@ -56,17 +54,16 @@ static ng_status init_family(ng_ctx *ctx, const ng_frame *frame,
     if (size == 1 && (classes || (binary && first->levels))) {
         NG_TRY(check_levels(ctx, frame, first, classes ? SIZE_MAX : 2,
                             options->family));
-        NG_TRY(ngi_levels_copy(ctx, first->levels, first->level,
-                               &model->levels));
+        NG_TRY(
+            ngi_levels_copy(ctx, first->levels, first->level, &model->levels));
         size = classes ? first->levels : 1;
     }
     NG_TRY(ng_family_init(ctx, options->family, size, &model->family));
     if (model->family.dim_y != options->column_count)
-        return ngi_fail(ctx, NG_EUSAGE,
-                        "family \"%s\" takes %zu column%s, not %zu",
-                        options->family, model->family.dim_y,
-                        model->family.dim_y == 1 ? "" : "s",
-                        options->column_count);
+        return ngi_fail(
+            ctx, NG_EUSAGE, "family \"%s\" takes %zu column%s, not %zu",
+            options->family, model->family.dim_y,
+            model->family.dim_y == 1 ? "" : "s", options->column_count);
     return ngi_levels_copy(ctx, options->column_count, options->columns,
                            &model->columns);
 }
@@ -74,9 +71,8 @@ static ng_status init_family(ng_ctx *ctx, const ng_frame *frame,
 static ng_status read_column(ng_ctx *ctx, const ng_frame *frame,
                              const ng_model *model, const char *name,
                              const ng_column **out) {
-    return model->levels.count
-               ? ngi_require_column(ctx, frame, name, out)
-               : ngi_require_numeric(ctx, frame, name, out);
+    return model->levels.count ? ngi_require_column(ctx, frame, name, out)
+                               : ngi_require_numeric(ctx, frame, name, out);
 }
 
 static ng_status check_support(const ng_model *model, const ng_frame *frame,
@@ -148,8 +144,7 @@ static ng_status read_sample(const ng_frame *frame,
         return NG_ENOMEM;
     for (size_t j = 0; j < width; j++) {
         const ng_column *column;
-        NG_TRY(read_column(s->ctx, frame, model, options->columns[j],
-                           &column));
+        NG_TRY(read_column(s->ctx, frame, model, options->columns[j], &column));
         for (size_t i = 0; i < s->n; i++)
             s->y[i * width + j] = column->values[i];
     }
@@ -192,8 +187,7 @@ static ng_status begin(const ng_dist_options *options, const ng_model *model,
                        const sample *s, double *eta) {
     const ng_family *f = &model->family;
     size_t work_size = ng_family_work(f);
-    double *ones = ngi_alloc(s->ctx, s->n + work_size + f->dim_z,
-                             sizeof *ones);
+    double *ones = ngi_alloc(s->ctx, s->n + work_size + f->dim_z, sizeof *ones);
     if (!ones)
         return NG_ENOMEM;
     double *work = ones + s->n, *z = work + work_size;
@@ -223,8 +217,8 @@ static void chain(const ng_model *model, const double *eta, double *J) {
         for (size_t c = 0; c < f->block[b].count; c++) {
             size_t k = f->block[b].first + c;
             double z, dz;
-            ng_link_inverse(model->links[b], f->block[b].coordinate, 1,
-                            eta + k, &z, &dz, NULL);
+            ng_link_inverse(model->links[b], f->block[b].coordinate, 1, eta + k,
+                            &z, &dz, NULL);
             for (size_t i = 0; i < f->dim_customary; i++)
                 J[i * f->dim_z + k] *= dz;
         }
@@ -247,14 +241,13 @@ static ng_status standard_errors(const ng_dist_options *options,
         return NG_ENOMEM;
     double *J = F + d * d, *work = J + c * d;
     ng_status status;
-    NG_TRY_GOTO(problem->ops->evaluate(problem, eta, NULL, NULL, NULL,
-                                       &fisher, F));
+    NG_TRY_GOTO(
+        problem->ops->evaluate(problem, eta, NULL, NULL, NULL, &fisher, F));
     NG_TRY_GOTO(ngi_invert_information(ctx, d, F, &null_space));
     model->summary.rank = d - null_space.count;
     f->ops->customary_jacobian(f, model->theta, J, work);
     chain(model, eta, J);
-    NG_TRY_GOTO(
-        ngi_transform_covariance(ctx, c, d, J, F, model->covariance));
+    NG_TRY_GOTO(ngi_transform_covariance(ctx, c, d, J, F, model->covariance));
     for (size_t i = 0; i < c * c; i++)
         model->covariance[i] /= total_weight;
     for (size_t i = 0; i < c; i++) {
@@ -274,8 +267,9 @@ fail:
 
 static ng_status name_parameters(ng_model *model) {
     const ng_family *f = &model->family;
-    const char *const *columns = (const char *const *)(
-        model->levels.count ? model->levels.name : model->columns.name);
+    const char *const *columns =
+        (const char *const *)(model->levels.count ? model->levels.name
+                                                  : model->columns.name);
     for (size_t i = 0; i < f->dim_customary; i++) {
         char name[NGI_NAME_SIZE];
         f->ops->customary_name(f, i, columns, name, sizeof name);
@@ -311,8 +305,7 @@ static ng_status conclude(const ng_dist_options *options, ng_model *model,
         f->dim_z - (strcmp(f->ops->name, "softmax") == 0 ? 1 : 0);
     summary->n = total_weight;
     summary->log_likelihood = -summary->loss * total_weight;
-    summary->aic =
-        2 * (double)free_parameters - 2 * summary->log_likelihood;
+    summary->aic = 2 * (double)free_parameters - 2 * summary->log_likelihood;
     summary->bic = (double)free_parameters * log(total_weight) -
                    2 * summary->log_likelihood;
     summary->rank = free_parameters;

@@ -7,9 +7,8 @@
 #include <string.h>
 
 void ng_glm_options_init(ng_glm_options *options) {
-    *options = (ng_glm_options){.intercept = 1,
-                                .std_errors = NG_SE_EXPECTED,
-                                .standardize = 1};
+    *options = (ng_glm_options){
+        .intercept = 1, .std_errors = NG_SE_EXPECTED, .standardize = 1};
     ng_fit_options_init(&options->fit);
 }
 
@@ -129,9 +128,9 @@ static ng_status make_problem(const ng_glm_options *options, ng_model *model,
     data->source = spec.source;
     for (size_t j = 0; j < data->p; j++) {
         bool free_of_charge = options->intercept && j == 0;
-        data->ridge[j] =
-            free_of_charge ? 0
-                           : options->l2 / (data->scale[j] * data->scale[j]);
+        data->ridge[j] = free_of_charge
+                             ? 0
+                             : options->l2 / (data->scale[j] * data->scale[j]);
     }
     spec.ridge = options->l2 > 0 ? data->ridge : NULL;
     spec.shift = data->shift;
@@ -191,8 +190,8 @@ ng_status ng_glm_fit(ng_ctx *ctx, const ng_frame *frame,
     NG_TRY_GOTO(init_family(options, family, model));
     NG_TRY_GOTO(make_design(frame, options, model));
     NG_TRY_GOTO(make_X(frame, options, model, &data));
-    NG_TRY_GOTO(ngi_glm_standardize(&data, options->intercept,
-                                    options->standardize));
+    NG_TRY_GOTO(
+        ngi_glm_standardize(&data, options->intercept, options->standardize));
     NG_TRY_GOTO(make_problem(options, model, &data, &problem));
     NG_TRY_GOTO(ngi_model_allocate(model, problem->dim, problem->dim,
                                    options->std_errors != NG_SE_NONE));

@@ -30,8 +30,7 @@ ng_status ngi_glm_standardize(ngi_glm_data *data, int intercept, bool wanted);
 /* Where the fit begins (theta, problem->dim entries). */
 ng_status ngi_glm_start(const ng_glm_options *options,
                         const ngi_glm_family *family, const ng_model *model,
-                        ngi_glm_data *data, ng_problem *problem,
-                        double *theta);
+                        ngi_glm_data *data, ng_problem *problem, double *theta);
 
 /* Fills the summary, the parameters and their covariance from the run's last
  * point. */

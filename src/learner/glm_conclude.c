@@ -28,8 +28,8 @@ static double log_binomial(double y, double m, double mu) {
     return choose + won + lost;
 }
 
-static double binomial_minus_twice(const ngi_glm_data *data, size_t i,
-                                   double w, double mu) {
+static double binomial_minus_twice(const ngi_glm_data *data, size_t i, double w,
+                                   double mu) {
     double trials = data->trials ? data->trials[i] : w;
     if (!(trials > 0))
         return 0;
@@ -47,8 +47,8 @@ static void add_row(const ngi_glm_family *family, const ngi_glm_data *data,
     if (strcmp(family->name, "binomial") == 0) {
         s->minus_twice += binomial_minus_twice(data, i, w, mu);
         s->right += w * (mu > 0.5 ? y : 1 - y);
-        s->saturated = s->saturated || mu < 10 * DBL_EPSILON ||
-                       mu > 1 - 10 * DBL_EPSILON;
+        s->saturated =
+            s->saturated || mu < 10 * DBL_EPSILON || mu > 1 - 10 * DBL_EPSILON;
     } else if (family->minus_twice) {
         s->minus_twice += family->minus_twice(y, mu, w, dispersion);
     }
@@ -103,8 +103,7 @@ static ng_status mean_loss(const ng_model *model, const ngi_glm_data *data,
                            ng_problem *problem, const double *theta,
                            double *loss) {
     const ng_family *f = &model->family;
-    double *z = ngi_alloc(data->ctx,
-                          CHUNK * (f->dim_z + 1) + ng_family_work(f),
+    double *z = ngi_alloc(data->ctx, CHUNK * (f->dim_z + 1) + ng_family_work(f),
                           sizeof *z);
     if (!z)
         return NG_ENOMEM;
@@ -178,13 +177,13 @@ static ng_status null_by_fit(const ng_glm_options *options,
     NG_TRY_GOTO(ng_memory_source_init(ctx, &rows, &model->family, spec.block,
                                       &alone.memory, &spec.source));
     NG_TRY_GOTO(ng_model_problem_create(ctx, &spec, &problem));
-    NG_TRY_GOTO(ngi_glm_start(options, family, &constant, &alone, problem,
-                              &theta));
+    NG_TRY_GOTO(
+        ngi_glm_start(options, family, &constant, &alone, problem, &theta));
     NG_TRY_GOTO(ng_fit_create(problem, &plain, &theta, &fit));
     NG_TRY_GOTO(ng_fit_run(fit, NULL, NULL, &report));
     sums s;
-    NG_TRY_GOTO(add_rows(family, &constant, &alone, problem,
-                         ng_fit_theta(fit), 1, &s));
+    NG_TRY_GOTO(
+        add_rows(family, &constant, &alone, problem, ng_fit_theta(fit), 1, &s));
     *deviance = s.deviance;
 fail:
     ng_fit_destroy(&fit);
@@ -212,8 +211,8 @@ static double null_without_intercept(const ngi_glm_family *family,
 
 static ng_status null_deviance(const ng_glm_options *options,
                                const ngi_glm_family *family,
-                               const ng_model *model,
-                               const ngi_glm_data *data, double *out) {
+                               const ng_model *model, const ngi_glm_data *data,
+                               double *out) {
     if (!family->variance) {
         *out = options->intercept
                    ? null_deviance_classes(model, data)
@@ -268,15 +267,14 @@ static void raw_covariance(const ngi_glm_data *data, size_t outputs, size_t d,
 /* C = A^-1 / W times the dispersion, or the sandwich A^-1 B A^-1 / W. */
 static ng_status covariance(const ng_glm_options *options, ng_model *model,
                             const ngi_glm_data *data, ng_problem *problem,
-                            const double *theta,
-                            ngi_null_space *null_space) {
+                            const double *theta, ngi_null_space *null_space) {
     size_t d = problem->dim;
     double *C = model->covariance;
     ng_fisher fisher = {.kind = options->std_errors == NG_SE_OBSERVED
                                     ? NG_FISHER_OBSERVED
                                     : NG_FISHER_EXACT};
-    NG_TRY(problem->ops->evaluate(problem, theta, NULL, NULL, NULL, &fisher,
-                                  C));
+    NG_TRY(
+        problem->ops->evaluate(problem, theta, NULL, NULL, NULL, &fisher, C));
     problem->ops->penalty_add(problem, C);
     NG_TRY(ngi_invert_information(data->ctx, d, C, null_space));
     model->summary.rank = d - null_space->count;
@@ -285,8 +283,7 @@ static ng_status covariance(const ng_glm_options *options, ng_model *model,
     double *B = ngi_alloc(data->ctx, d, d * sizeof *B);
     if (!B)
         return NG_ENOMEM;
-    ng_status status =
-        ng_model_problem_score_covariance(problem, theta, B);
+    ng_status status = ng_model_problem_score_covariance(problem, theta, B);
     if (status == NG_OK) {
         ngi_mirror(d, B);
         double *out = ngi_alloc(data->ctx, d, d * sizeof *out);
@@ -302,8 +299,7 @@ static ng_status covariance(const ng_glm_options *options, ng_model *model,
 
 /* The row of the map from fitted to raw coefficients that makes coefficient i.
  */
-static void raw_row(const ngi_glm_data *data, size_t d, size_t i,
-                    double *row) {
+static void raw_row(const ngi_glm_data *data, size_t d, size_t i, double *row) {
     size_t j = i % data->p, first = i - j;
     memset(row, 0, d * sizeof *row);
     for (size_t k = 0; j == 0 && k < data->p; k++)
@@ -312,9 +308,10 @@ static void raw_row(const ngi_glm_data *data, size_t d, size_t i,
 }
 
 static void fill_standard_errors(const ng_glm_options *options,
-                                 const ngi_glm_family *family,
-                                 ng_model *model, const ngi_glm_data *data,
-                                 const ngi_null_space *null_space, double *row) {
+                                 const ngi_glm_family *family, ng_model *model,
+                                 const ngi_glm_data *data,
+                                 const ngi_null_space *null_space,
+                                 double *row) {
     ng_summary *s = &model->summary;
     size_t d = model->dim;
     double *C = model->covariance;
@@ -325,8 +322,7 @@ static void fill_standard_errors(const ng_glm_options *options,
     for (size_t i = 0; i < d; i++) {
         ng_parameter *p = &model->parameter[i];
         raw_row(data, d, i, row);
-        p->std_error =
-            ngi_standard_error(C[i * d + i], d, row, null_space);
+        p->std_error = ngi_standard_error(C[i * d + i], d, row, null_space);
         p->statistic = p->estimate / p->std_error;
         p->p_value = family->dispersion
                          ? ngi_t_two_sided(p->statistic, s->df_residual)
@@ -396,30 +392,29 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     if (!gradient)
         return NG_ENOMEM;
     double *raw = gradient + d;
-    NG_TRY_GOTO(problem->ops->evaluate(problem, theta, &s->loss, NULL,
-                                       gradient, NULL, NULL));
+    NG_TRY_GOTO(problem->ops->evaluate(problem, theta, &s->loss, NULL, gradient,
+                                       NULL, NULL));
     problem->ops->user_gradient(problem, gradient, raw);
     s->gradient_norm = ngi_max_abs(d, raw);
     s->rank = d;
     s->n = data->used_rows;
     s->l2 = options->l2;
     if (model->covariance)
-        NG_TRY_GOTO(covariance(options, model, data, problem, theta,
-                               &null_space));
+        NG_TRY_GOTO(
+            covariance(options, model, data, problem, theta, &null_space));
     /* Pearson and deviance first: the likelihood of gamma and inverse
      * Gaussian is taken at the dispersion deviance / sum of weights. */
     NG_TRY_GOTO(add_rows(family, model, data, problem, theta, 1, &fitted));
     s->deviance = family->variance ? fitted.deviance : fitted.minus_twice;
-    s->df_residual = s->n * (double)model->family.block[0].count -
-                     (double)s->rank;
+    s->df_residual =
+        s->n * (double)model->family.block[0].count - (double)s->rank;
     s->dispersion = family->dispersion ? fitted.pearson / s->df_residual : 1;
     if (family->dispersion)
         NG_TRY_GOTO(add_rows(family, model, data, problem, theta,
                              s->deviance / data->total_weight, &fitted));
     if (family->dispersion)
         NG_TRY_GOTO(mean_loss(model, data, problem, theta, &s->loss));
-    NG_TRY_GOTO(
-        null_deviance(options, family, model, data, &s->null_deviance));
+    NG_TRY_GOTO(null_deviance(options, family, model, data, &s->null_deviance));
     memcpy(model->theta, theta, d * sizeof *theta);
     to_raw(data, model->family.block[0].count, model->theta, 1);
     NG_TRY_GOTO(name_parameters(model));

@@ -26,12 +26,12 @@ static ng_status copy_column(ngi_glm_data *data, const ng_frame *frame,
 }
 
 static ng_status bad_cell(const ngi_glm_data *data, const ng_frame *frame,
-                          size_t row, const char *column,
-                          const char *expected, double found) {
+                          size_t row, const char *column, const char *expected,
+                          double found) {
     return ngi_fail(data->ctx, NG_EDATA,
                     "%s: row %zu, column \"%s\": expected %s, found %.6g",
-                    ng_frame_source(frame), ng_frame_record(frame, row),
-                    column, expected, found);
+                    ng_frame_source(frame), ng_frame_record(frame, row), column,
+                    expected, found);
 }
 
 static ng_status read_weights(const ng_frame *frame,
@@ -95,15 +95,14 @@ static ng_status count_weight(const ng_frame *frame,
 }
 
 static ng_status read_classes(const ng_frame *frame, const ng_column *column,
-                              size_t at_least, size_t at_most,
-                              ng_model *model, ngi_glm_data *data) {
+                              size_t at_least, size_t at_most, ng_model *model,
+                              ngi_glm_data *data) {
     ng_ctx *ctx = data->ctx;
     if (column->levels == 1)
         return ngi_fail(ctx, NG_EDATA,
                         "%s: target \"%s\" has one level only (\"%s\"); "
                         "expected two or more",
-                        ng_frame_source(frame), column->name,
-                        column->level[0]);
+                        ng_frame_source(frame), column->name, column->level[0]);
     if (column->levels < at_least)
         return ngi_fail(ctx, NG_EDATA,
                         "%s: target \"%s\" holds numbers; family "
@@ -113,11 +112,9 @@ static ng_status read_classes(const ng_frame *frame, const ng_column *column,
         return ngi_fail(ctx, NG_EDATA,
                         "%s: target \"%s\" has %zu levels; family "
                         "\"binomial\" expects two",
-                        ng_frame_source(frame), column->name,
-                        column->levels);
+                        ng_frame_source(frame), column->name, column->levels);
     memcpy(data->y, column->values, data->n * sizeof *data->y);
-    return ngi_levels_copy(ctx, column->levels, column->level,
-                           &model->levels);
+    return ngi_levels_copy(ctx, column->levels, column->level, &model->levels);
 }
 
 static ng_status read_numbers(const ng_frame *frame,

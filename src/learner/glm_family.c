@@ -149,9 +149,9 @@ ng_status ngi_glm_link(ng_ctx *ctx, const ngi_glm_family *family,
     names[0] = '\0';
     for (int i = 0; i < NG_LINK_COUNT; i++) {
         if (family->links & (1u << i))
-            used += (size_t)snprintf(names + used, sizeof names - used,
-                                     "%s%s", used ? ", " : "",
-                                     ng_link_name((ng_link)i));
+            used +=
+                (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                 used ? ", " : "", ng_link_name((ng_link)i));
     }
     return ngi_fail(ctx, NG_EUSAGE,
                     "family \"%s\" has no link \"%s\"; expected one of %s",
@@ -168,9 +168,8 @@ ng_status ng_glm_default_link(ng_ctx *ctx, const char *family,
 
 double ngi_glm_dispersion_coordinate(const ng_model *model) {
     double log_dispersion = log(fmax(model->summary.dispersion, DBL_MIN));
-    return strcmp(model->family.ops->name, "normal") == 0
-               ? 0.5 * log_dispersion
-               : -log_dispersion;
+    return strcmp(model->family.ops->name, "normal") == 0 ? 0.5 * log_dispersion
+                                                          : -log_dispersion;
 }
 
 void ngi_glm_blocks(const ng_model *model, const ng_predictor_ops *second,

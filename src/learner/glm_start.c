@@ -66,13 +66,11 @@ static ng_status least_squares(ngi_glm_data *data, const double *target,
     ng_report report;
     ng_status status;
     NG_TRY(ng_family_init(data->ctx, "normal", 1, &spec.family));
-    spec.block[0] = (ng_model_block){&ng_predictor_linear, data->p,
-                                     NG_LINK_IDENTITY};
+    spec.block[0] =
+        (ng_model_block){&ng_predictor_linear, data->p, NG_LINK_IDENTITY};
     spec.block[1] = (ng_model_block){&ng_predictor_fixed, 0, NG_LINK_LOG};
-    ng_rows rows = {.count = data->n,
-                    .y = target,
-                    .weight = data->weight,
-                    .X = {data->X}};
+    ng_rows rows = {
+        .count = data->n, .y = target, .weight = data->weight, .X = {data->X}};
     NG_TRY(ng_memory_source_init(data->ctx, &rows, &spec.family, spec.block,
                                  &memory, &spec.source));
     NG_TRY(ng_model_problem_create(data->ctx, &spec, &problem));

@@ -40,12 +40,11 @@ ng_status ngi_model_allocate(ng_model *model, size_t dim, size_t parameters,
     model->summary.parameters = parameters;
     model->summary.parameter = model->parameter;
     for (size_t i = 0; i < parameters; i++)
-        model->parameter[i] =
-            (ng_parameter){NULL, NULL, NAN, NAN, NAN, NAN};
+        model->parameter[i] = (ng_parameter){NULL, NULL, NAN, NAN, NAN, NAN};
     if (!covariance)
         return NG_OK;
-    model->covariance = ngi_alloc(ctx, parameters,
-                                  parameters * sizeof *model->covariance);
+    model->covariance =
+        ngi_alloc(ctx, parameters, parameters * sizeof *model->covariance);
     model->summary.covariance = model->covariance;
     return model->covariance ? NG_OK : NG_ENOMEM;
 }
@@ -65,8 +64,8 @@ ng_status ngi_model_warn(ng_model *model, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    char **grown = ngi_resize(model->ctx, model->warning, s->warnings + 1,
-                              sizeof *grown);
+    char **grown =
+        ngi_resize(model->ctx, model->warning, s->warnings + 1, sizeof *grown);
     if (!grown)
         return NG_ENOMEM;
     model->warning = grown;
@@ -82,8 +81,7 @@ void ngi_model_record_run(ng_model *model, const ng_report *report) {
     ng_summary *s = &model->summary;
     s->iterations = report->iteration + (report->step > 0 ? 1 : 0);
     s->stop = report->stop;
-    s->converged =
-        report->stop == NG_CONVERGED || report->stop == NG_AT_KINK;
+    s->converged = report->stop == NG_CONVERGED || report->stop == NG_AT_KINK;
     s->decrement = report->decrement;
     s->gradient_norm = report->gradient_norm;
     s->kl_total = report->kl_total;
@@ -99,8 +97,7 @@ void ng_model_destroy(ng_model **pointer) {
         return;
     ng_model *model = *pointer;
     ng_ctx *ctx = model->ctx;
-    for (size_t i = 0; model->parameter && i < model->summary.parameters;
-         i++) {
+    for (size_t i = 0; model->parameter && i < model->summary.parameters; i++) {
         ngi_free(ctx, (char *)model->parameter[i].term);
         ngi_free(ctx, (char *)model->parameter[i].level);
     }

@@ -14,10 +14,10 @@ struct ng_model {
     char *family_name, *link_name; /* as the user knows them; link for glm */
     ng_family family;              /* of the core */
     ng_link links[NG_FAMILY_MAX_BLOCKS];
-    ngi_design *design;            /* glm */
+    ngi_design *design;                       /* glm */
     char *target, *weights, *offset, *trials; /* column names or NULL */
-    ngi_levels columns;            /* dist: the columns of y */
-    ngi_levels levels;             /* of the target, where it has any */
+    ngi_levels columns;                       /* dist: the columns of y */
+    ngi_levels levels; /* of the target, where it has any */
     size_t dim;
     double *theta; /* glm: outputs x width, raw columns; dist: z */
     ng_parameter *parameter;

@@ -24,9 +24,9 @@ static json_t *levels_json(const ngi_levels *levels) {
 static json_t *terms_json(const ngi_design *design) {
     json_t *array = json_array();
     for (size_t i = 0; array && i < design->terms; i++) {
-        json_t *term = json_pack("{s:s, s:o}", "column",
-                                 design->term[i].column, "levels",
-                                 levels_json(&design->term[i].levels));
+        json_t *term =
+            json_pack("{s:s, s:o}", "column", design->term[i].column, "levels",
+                      levels_json(&design->term[i].levels));
         if (json_array_append_new(array, term) != 0) {
             json_decref(array);
             return NULL;
@@ -38,17 +38,17 @@ static json_t *terms_json(const ngi_design *design) {
 static json_t *header(const ng_model *model) {
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s?, s:I, s:o, s:o, s:o}", "version", ng_version(),
-        "learner", model->summary.learner, "family", model->family_name,
-        "link", model->link_name, "size", (json_int_t)model->family.size,
-        "levels", levels_json(&model->levels), "columns",
-        levels_json(&model->columns), "result", ngi_model_result(model));
+        "learner", model->summary.learner, "family", model->family_name, "link",
+        model->link_name, "size", (json_int_t)model->family.size, "levels",
+        levels_json(&model->levels), "columns", levels_json(&model->columns),
+        "result", ngi_model_result(model));
     if (!object || !model->is_glm)
         return object;
-    json_t *glm = json_pack(
-        "{s:s, s:s?, s:s?, s:s?, s:b, s:o}", "target", model->target,
-        "weights", model->weights, "offset", model->offset, "trials",
-        model->trials, "intercept", model->design->intercept, "terms",
-        terms_json(model->design));
+    json_t *glm =
+        json_pack("{s:s, s:s?, s:s?, s:s?, s:b, s:o}", "target", model->target,
+                  "weights", model->weights, "offset", model->offset, "trials",
+                  model->trials, "intercept", model->design->intercept, "terms",
+                  terms_json(model->design));
     if (!glm || json_object_update(object, glm) != 0) {
         json_decref(object);
         object = NULL;
@@ -146,8 +146,8 @@ static ng_status read_design(const reader *r, ng_model *model) {
         term->column = ngi_strdup(r->ctx, column);
         if (!term->column)
             return NG_ENOMEM;
-        NG_TRY(read_levels(r, json_object_get(object, "levels"),
-                           &term->levels));
+        NG_TRY(
+            read_levels(r, json_object_get(object, "levels"), &term->levels));
         if (term->levels.count == 1)
             return malformed(r, "a factor has one level only");
     }
@@ -193,8 +193,8 @@ static void read_summary(const json_t *result, ng_summary *s) {
 
 static ng_status read_parameters(const reader *r, const json_t *result,
                                  ng_model *model) {
-    const json_t *array = json_object_get(
-        result, model->is_glm ? "coefficients" : "parameters");
+    const json_t *array =
+        json_object_get(result, model->is_glm ? "coefficients" : "parameters");
     if (json_array_size(array) != model->summary.parameters)
         return malformed(r, "the number of parameters does not fit");
     for (size_t i = 0; i < model->summary.parameters; i++) {
@@ -234,15 +234,14 @@ static ng_status read_values(const reader *r, ng_model *model) {
     const json_t *result = json_object_get(r->object, "result");
     const json_t *warnings = json_object_get(result, "warnings");
     const ng_family *f = &model->family;
-    size_t dim = model->is_glm ? model->design->width * f->block[0].count
-                               : f->dim_z;
+    size_t dim =
+        model->is_glm ? model->design->width * f->block[0].count : f->dim_z;
     size_t parameters = model->is_glm ? dim : f->dim_customary;
     bool covariance = ngi_tensors_find(r->tensors, "covariance") != NULL;
     /* Before anything is sized by the header, the data must bear it out. */
     const ngi_tensor *coefficients =
         ngi_tensors_find(r->tensors, "coefficients");
-    if (!coefficients || coefficients->count != dim ||
-        !json_is_object(result))
+    if (!coefficients || coefficients->count != dim || !json_is_object(result))
         return malformed(r, "the coefficients do not fit the header");
     NG_TRY(ngi_model_allocate(model, dim, parameters, covariance));
     NG_TRY(read_tensor(r, "coefficients", dim, model->theta));
@@ -306,10 +305,10 @@ static ng_status read_model(const reader *r, ng_model **out) {
         (!is_glm && strcmp(learner, "dist") != 0))
         return malformed(r, "expected a learner and a family");
     NG_TRY(ngi_model_create(r->ctx, is_glm, family, link, &model));
-    NG_TRY_GOTO(read_levels(r, json_object_get(r->object, "levels"),
-                            &model->levels));
-    NG_TRY_GOTO(read_levels(r, json_object_get(r->object, "columns"),
-                            &model->columns));
+    NG_TRY_GOTO(
+        read_levels(r, json_object_get(r->object, "levels"), &model->levels));
+    NG_TRY_GOTO(
+        read_levels(r, json_object_get(r->object, "columns"), &model->columns));
     NG_TRY_GOTO(read_family(r, model));
     if (is_glm) {
         NG_TRY_GOTO(read_text(r, "target", true, &model->target));

@@ -20,18 +20,17 @@ static json_t *text_or_null(const char *text) {
 }
 
 static json_t *parameter_json(const ng_model *model, const ng_parameter *p) {
-    json_t *object =
-        json_pack("{s:o}", model->is_glm ? "term" : "name",
-                  text_or_null(p->term));
+    json_t *object = json_pack("{s:o}", model->is_glm ? "term" : "name",
+                               text_or_null(p->term));
     if (!object)
         return NULL;
     int bad = 0;
     if (p->level)
         bad |= json_object_set_new(object, "level", text_or_null(p->level));
-    bad |= json_object_set_new(object, "estimate",
-                               ngi_json_number(p->estimate));
-    bad |= json_object_set_new(object, "std_error",
-                               ngi_json_number(p->std_error));
+    bad |=
+        json_object_set_new(object, "estimate", ngi_json_number(p->estimate));
+    bad |=
+        json_object_set_new(object, "std_error", ngi_json_number(p->std_error));
     if (model->is_glm) {
         bad |= json_object_set_new(object, "statistic",
                                    ngi_json_number(p->statistic));
@@ -101,8 +100,8 @@ static json_t *object_of(entry *entries, size_t count) {
         if (!entries[i].wanted || bad)
             json_decref(entries[i].value);
         else
-            bad |= json_object_set_new(object, entries[i].key,
-                                       entries[i].value);
+            bad |=
+                json_object_set_new(object, entries[i].key, entries[i].value);
     }
     if (!bad)
         return object;
@@ -147,9 +146,9 @@ json_t *ngi_model_result(const ng_model *model) {
 ng_status ng_model_to_json(const ng_model *model, char **out) {
     *out = NULL;
     json_t *result = ngi_model_result(model);
-    char *text = result ? json_dumps(result, JSON_INDENT(2) |
-                                                 JSON_REAL_PRECISION(17))
-                        : NULL;
+    char *text =
+        result ? json_dumps(result, JSON_INDENT(2) | JSON_REAL_PRECISION(17))
+               : NULL;
     json_decref(result);
     if (text) {
         *out = ngi_strdup(model->ctx, text);

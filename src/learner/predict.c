@@ -27,9 +27,8 @@ static void list_column(lists *l, const char *name, bool factor) {
 void ng_model_columns(const ng_model *model, int with_target,
                       ng_frame_options *options) {
     enum { NAMED = 4 };
-    size_t most =
-        (model->design ? model->design->terms : 0) + model->columns.count +
-        NAMED;
+    size_t most = (model->design ? model->design->terms : 0) +
+                  model->columns.count + NAMED;
     /* Kept in the model, whose contents they borrow. */
     ng_model *owner = (ng_model *)model;
     memset(options, 0, sizeof *options);
@@ -38,8 +37,12 @@ void ng_model_columns(const ng_model *model, int with_target,
             ngi_alloc(model->ctx, 3 * most, sizeof *owner->column_list);
     if (!owner->column_list)
         return;
-    lists l = {owner->column_list, owner->column_list + most,
-               owner->column_list + 2 * most, 0, 0, 0};
+    lists l = {owner->column_list,
+               owner->column_list + most,
+               owner->column_list + 2 * most,
+               0,
+               0,
+               0};
     for (size_t i = 0; model->design && i < model->design->terms; i++)
         list_column(&l, model->design->term[i].column,
                     model->design->term[i].levels.count > 0);
@@ -49,8 +52,7 @@ void ng_model_columns(const ng_model *model, int with_target,
         list_column(&l, model->weights, false);
         list_column(&l, model->trials, false);
         for (size_t i = 0; i < model->columns.count; i++)
-            list_column(&l, model->columns.name[i],
-                        model->levels.count > 0);
+            list_column(&l, model->columns.name[i], model->levels.count > 0);
     }
     options->include = l.all;
     options->includes = l.alls;
@@ -83,9 +85,8 @@ static ng_status glm_coordinates(const ng_model *model, const ng_frame *frame,
     if (model->offset)
         NG_TRY_GOTO(ngi_require_numeric(ctx, frame, model->offset, &offset));
     ngi_glm_blocks(model, &ng_predictor_none, &spec);
-    ng_rows rows = {.count = n,
-                    .X = {X},
-                    .offset = {offset ? offset->values : NULL}};
+    ng_rows rows = {
+        .count = n, .X = {X}, .offset = {offset ? offset->values : NULL}};
     NG_TRY_GOTO(ng_memory_source_init(ctx, &rows, &model->family, spec.block,
                                       &memory, &spec.source));
     NG_TRY_GOTO(ng_model_problem_create(ctx, &spec, &problem));
@@ -115,8 +116,7 @@ static ng_status coordinates(const ng_model *model, const ng_frame *frame,
                               "%s: row %zu: the predictor leaves the domain "
                               "of link \"%s\"",
                               ng_frame_source(frame),
-                              ng_frame_record(frame, i / K),
-                              model->link_name);
+                              ng_frame_record(frame, i / K), model->link_name);
     }
     if (status != NG_OK) {
         ngi_free(model->ctx, *out);
@@ -199,8 +199,7 @@ static void fill_intervals(const ng_model *model, const double *z,
         double *out = p->values + i * p->columns;
         f->ops->mean(f, 1, row, margins, work);
         f->ops->quantile(f, 1, row, tail, margins + f->dim_mean, work);
-        f->ops->quantile(f, 1, row, 1 - tail, margins + 2 * f->dim_mean,
-                         work);
+        f->ops->quantile(f, 1, row, 1 - tail, margins + 2 * f->dim_mean, work);
         for (size_t j = 0; j < f->dim_mean; j++) {
             for (size_t k = 0; k < 3; k++)
                 out[3 * j + k] = margins[k * f->dim_mean + j];
@@ -250,9 +249,8 @@ typedef struct labels {
     const double *weight, *trials;
 } labels;
 
-static ng_status read_label_column(const ng_model *model,
-                                   const ng_frame *frame, const char *name,
-                                   size_t stride, double *y) {
+static ng_status read_label_column(const ng_model *model, const ng_frame *frame,
+                                   const char *name, size_t stride, double *y) {
     const ng_column *column;
     if (model->levels.count) {
         NG_TRY(ngi_require_column(model->ctx, frame, name, &column));
@@ -266,12 +264,12 @@ static ng_status read_label_column(const ng_model *model,
 }
 
 static ng_status bad_label(const ng_model *model, const ng_frame *frame,
-                           size_t row, const char *column,
-                           const char *expected, double found) {
+                           size_t row, const char *column, const char *expected,
+                           double found) {
     return ngi_fail(model->ctx, NG_EDATA,
                     "%s: row %zu, column \"%s\": expected %s, found %.6g",
-                    ng_frame_source(frame), ng_frame_record(frame, row),
-                    column, expected, found);
+                    ng_frame_source(frame), ng_frame_record(frame, row), column,
+                    expected, found);
 }
 
 /* Whether y could have been in the data of a fit. */
@@ -323,10 +321,9 @@ static ng_status check_weights(const ng_model *model, const ng_frame *frame,
     }
     if (total > 0)
         return NG_OK;
-    return ngi_fail(model->ctx, NG_EDATA,
-                    "%s: column \"%s\": all weights are zero",
-                    ng_frame_source(frame),
-                    model->trials ? model->trials : model->weights);
+    return ngi_fail(
+        model->ctx, NG_EDATA, "%s: column \"%s\": all weights are zero",
+        ng_frame_source(frame), model->trials ? model->trials : model->weights);
 }
 
 static ng_status read_labels(const ng_model *model, const ng_frame *frame,
@@ -335,10 +332,10 @@ static ng_status read_labels(const ng_model *model, const ng_frame *frame,
     const ng_column *column;
     size_t width = model->family.dim_y;
     for (size_t j = 0; j < width; j++)
-        NG_TRY(read_label_column(
-            model, frame,
-            model->is_glm ? model->target : model->columns.name[j], width,
-            l->y + j));
+        NG_TRY(read_label_column(model, frame,
+                                 model->is_glm ? model->target
+                                               : model->columns.name[j],
+                                 width, l->y + j));
     if (model->weights) {
         NG_TRY(ngi_require_numeric(ctx, frame, model->weights, &column));
         l->weight = column->values;
@@ -372,8 +369,8 @@ ng_status ng_model_evaluate(const ng_model *model, const ng_frame *frame,
     double *z = NULL, total = 0, sum = 0, right = 0;
     ng_status status = NG_ENOMEM;
     labels l = {0};
-    bool classes = ngi_model_has_classes(model) ||
-                   strcmp(f->ops->name, "bernoulli") == 0;
+    bool classes =
+        ngi_model_has_classes(model) || strcmp(f->ops->name, "bernoulli") == 0;
     l.y = ngi_alloc(ctx, n * f->dim_y + f->dim_mean + ng_family_work(f),
                     sizeof *l.y);
     if (!l.y)
@@ -383,8 +380,7 @@ ng_status ng_model_evaluate(const ng_model *model, const ng_frame *frame,
     NG_TRY_GOTO(coordinates(model, frame, n, &z));
     for (size_t i = 0; i < n; i++) {
         const double *row = z + i * f->dim_z, *y = l.y + i * f->dim_y;
-        double w = (l.weight ? l.weight[i] : 1) *
-                   (l.trials ? l.trials[i] : 1);
+        double w = (l.weight ? l.weight[i] : 1) * (l.trials ? l.trials[i] : 1);
         double log_p;
         if (w == 0)
             continue;

@@ -11,11 +11,11 @@
  * computed, off the clock, so that they stop by the same rule as the rest. */
 enum { JUDGE_EVERY = 25, JUDGE_DENSE_MOST = 1000 };
 
-static const ngi_step_ops *const STEPS[] = {
-    [NG_STEP_FIXED] = &ngi_step_fixed,
-    [NG_STEP_KL] = &ngi_step_kl,
-    [NG_STEP_LINE_SEARCH] = &ngi_step_line_search,
-    [NG_STEP_LM] = &ngi_step_lm};
+static const ngi_step_ops *const STEPS[] = {[NG_STEP_FIXED] = &ngi_step_fixed,
+                                            [NG_STEP_KL] = &ngi_step_kl,
+                                            [NG_STEP_LINE_SEARCH] =
+                                                &ngi_step_line_search,
+                                            [NG_STEP_LM] = &ngi_step_lm};
 
 static const ngi_rule *const RULES[] = {[NG_NATURAL] = NULL,
                                         [NG_NEWTON] = NULL,
@@ -27,7 +27,8 @@ static const ngi_rule *const RULES[] = {[NG_NATURAL] = NULL,
 /* ---- The clock ---- */
 
 static double seconds_between(struct timespec a, struct timespec b) {
-    return (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+    return (double)(b.tv_sec - a.tv_sec) +
+           1e-9 * (double)(b.tv_nsec - a.tv_nsec);
 }
 
 void ngi_clock_start(ng_fit *fit) {
@@ -61,8 +62,8 @@ ng_status ngi_quadratic_form(ng_fit *fit, double *form) {
         bool knows = metric && strcmp(metric->ops->name, "dense") == 0 &&
                      metric->options.fisher.kind == NG_FISHER_EXACT;
         if (knows) {
-            NG_TRY(ng_metric_product(fit->metric, fit->direction,
-                                     fit->scratch));
+            NG_TRY(
+                ng_metric_product(fit->metric, fit->direction, fit->scratch));
         } else {
             NG_TRY(problem->ops->fisher_product(problem, fit->theta, &exact,
                                                 fit->direction, fit->scratch));
@@ -165,13 +166,12 @@ static ng_status make_metric(ng_fit *fit) {
     ng_metric_options metric;
     ng_metric_options_init(&metric);
     if (fit->rule) {
-        const char *judge =
-            problem->dim <= JUDGE_DENSE_MOST ? "dense" : "cg";
+        const char *judge = problem->dim <= JUDGE_DENSE_MOST ? "dense" : "cg";
         NG_TRY(ng_metric_find(problem->ctx, judge, &ops));
         return ng_metric_create(problem, ops, &metric, &fit->judge);
     }
-    metric.fisher.kind = options->optimizer == NG_NEWTON ? NG_FISHER_OBSERVED
-                                                         : options->fisher;
+    metric.fisher.kind =
+        options->optimizer == NG_NEWTON ? NG_FISHER_OBSERVED : options->fisher;
     metric.fisher.samples = options->fisher_samples;
     metric.fisher.seed = options->seed;
     NG_TRY(ng_metric_find(problem->ctx,
@@ -196,9 +196,9 @@ ng_status ng_fit_create(ng_problem *problem, const ng_fit_options *options,
     fit->memory = ngi_alloc(ctx, VECTORS * d, sizeof *fit->memory);
     if (!fit->memory)
         goto fail;
-    double **pieces[VECTORS] = {
-        &fit->theta,   &fit->trial,    &fit->gradient, &fit->direction,
-        &fit->scratch, &fit->scratch1, &fit->first,    &fit->second};
+    double **pieces[VECTORS] = {&fit->theta,     &fit->trial,   &fit->gradient,
+                                &fit->direction, &fit->scratch, &fit->scratch1,
+                                &fit->first,     &fit->second};
     for (size_t i = 0; i < VECTORS; i++)
         *pieces[i] = fit->memory + i * d;
     NG_TRY_GOTO(make_metric(fit));
@@ -276,8 +276,8 @@ static ng_status judge(ng_fit *fit) {
                             fit->scratch));
     NG_TRY(ng_metric_factor(fit->judge, 0));
     NG_TRY(ng_metric_solve(fit->judge, fit->gradient, fit->scratch));
-    report->decrement = decrement_of(
-        ngi_dot(fit->problem->dim, fit->gradient, fit->scratch));
+    report->decrement =
+        decrement_of(ngi_dot(fit->problem->dim, fit->gradient, fit->scratch));
     return NG_OK;
 }
 

@@ -46,10 +46,10 @@ struct ng_fit {
     const ngi_rule *rule; /* NULL for natural and newton */
     ng_metric *metric;    /* of the direction; NULL where there is a rule */
     ng_metric *judge;     /* measures a rule's decrement now and then */
-    double *memory; /* of the vectors below */
+    double *memory;       /* of the vectors below */
     double *theta, *trial, *gradient, *direction, *scratch, *scratch1;
-    double *first, *second; /* memory of the rule */
-    double damping;         /* in use */
+    double *first, *second;  /* memory of the rule */
+    double damping;          /* in use */
     double objective, slope; /* at theta; g' direction */
     double form;             /* d' F d of the direction, NaN if not known */
     double length, last_length, change, kl; /* of the trial */

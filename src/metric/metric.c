@@ -59,8 +59,8 @@ void ng_metric_destroy(ng_metric **metric) {
     *metric = NULL;
 }
 
-ng_status ng_metric_update(ng_metric *metric, const double *theta,
-                           double *loss, double *objective, double *gradient) {
+ng_status ng_metric_update(ng_metric *metric, const double *theta, double *loss,
+                           double *objective, double *gradient) {
     return metric->ops->update(metric, theta, loss, objective, gradient);
 }
 

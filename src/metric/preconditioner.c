@@ -81,8 +81,7 @@ ng_status ngi_preconditioner_create(ng_problem *problem,
     return NG_OK;
 }
 
-ng_status ngi_preconditioner_update(ngi_preconditioner *p,
-                                    const double *theta,
+ng_status ngi_preconditioner_update(ngi_preconditioner *p, const double *theta,
                                     const ng_fisher *fisher) {
     const ng_problem_ops *ops = p->problem->ops;
     if (p->blocks)

@@ -9,12 +9,12 @@
 
 typedef struct ngi_preconditioner {
     ng_problem *problem;
-    size_t blocks;     /* 0: the diagonal alone */
-    size_t *size;      /* blocks */
+    size_t blocks;      /* 0: the diagonal alone */
+    size_t *size;       /* blocks */
     double *F, *factor; /* the blocks one after the other */
-    size_t stride;     /* one block of rows in so many is looked at */
-    double *diagonal;  /* dim: of F (diagonal alone) */
-    double *penalty;   /* dim: of P */
+    size_t stride;      /* one block of rows in so many is looked at */
+    double *diagonal;   /* dim: of F (diagonal alone) */
+    double *penalty;    /* dim: of P */
     double damping;
 } ngi_preconditioner;
 
@@ -23,8 +23,7 @@ ng_status ngi_preconditioner_create(ng_problem *problem,
                                     ngi_preconditioner **out);
 void ngi_preconditioner_destroy(ngi_preconditioner **preconditioner);
 /* Moves it to theta: a pass over its share of the rows. */
-ng_status ngi_preconditioner_update(ngi_preconditioner *p,
-                                    const double *theta,
+ng_status ngi_preconditioner_update(ngi_preconditioner *p, const double *theta,
                                     const ng_fisher *fisher);
 void ngi_preconditioner_factor(ngi_preconditioner *p, double damping);
 /* out = M^-1 r, M positive definite (zero where F has no entry). */

@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 #define NGI_EULER_GAMMA 0.57721566490153286061
-#define NGI_PI 3.14159265358979323846
-#define NGI_LOG_2PI 1.83787706640934548356
-#define NGI_LOG_2 0.69314718055994530942
+#define NGI_PI          3.14159265358979323846
+#define NGI_LOG_2PI     1.83787706640934548356
+#define NGI_LOG_2       0.69314718055994530942
 
 /* 1 / (1 + e^-x); underflows to 0 and saturates at 1 without overflow. */
 double ngi_expit(double x);
@@ -30,8 +30,8 @@ double ngi_lgamma(double x);
 double ngi_lgamma_diff(double x, double d);
 /* log B(a, b), accurate where one argument is much the larger. */
 double ngi_lbeta(double a, double b);
-double ngi_digamma(double x);  /* x > 0 */
-double ngi_trigamma(double x); /* x > 0 */
+double ngi_digamma(double x);    /* x > 0 */
+double ngi_trigamma(double x);   /* x > 0 */
 double ngi_tetragamma(double x); /* x > 0; psi''(x) < 0 */
 /* log x - digamma(x) > 0 and trigamma(x) - 1/x > 0, accurate for large x. */
 double ngi_log_minus_digamma(double x);

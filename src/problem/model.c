@@ -47,8 +47,7 @@ static void run_worker(void *user, size_t worker) {
     if (pass->want_F)
         memset(s->F, 0, m->base.dim * m->base.dim * sizeof *s->F);
     if (pass->F_blocks)
-        memset(s->F_blocks, 0,
-               ngi_model_block_memory(m) * sizeof *s->F_blocks);
+        memset(s->F_blocks, 0, ngi_model_block_memory(m) * sizeof *s->F_blocks);
     pass->status[worker] = NG_OK;
     for (size_t b = blocks.begin; b < blocks.end; b++) {
         if (pass->stride > 1 && b % pass->stride != 0)
@@ -167,19 +166,18 @@ void ngi_model_forward_z(const ngi_model *m, const ng_rows *rows,
     apply_links(m, rows->count, s->xi, z, NULL, NULL);
 }
 
-void ngi_model_jvp(const ngi_model *m, const ng_rows *rows,
-                   const double *theta, const double *v, double *xi) {
+void ngi_model_jvp(const ngi_model *m, const ng_rows *rows, const double *theta,
+                   const double *v, double *xi) {
     for (size_t b = 0; b < m->spec.family.blocks; b++) {
         const ng_predictor *p = &m->predictor[b];
         size_t at = m->theta_first[b];
         p->ops->jvp(p, rows->count, rows->X[b], theta + at, v + at,
-                    xi + m->spec.family.block[b].first,
-                    m->spec.family.dim_z);
+                    xi + m->spec.family.block[b].first, m->spec.family.dim_z);
     }
 }
 
-void ngi_model_vjp(const ngi_model *m, const ng_rows *rows,
-                   const double *theta, const double *u, double *gradient) {
+void ngi_model_vjp(const ngi_model *m, const ng_rows *rows, const double *theta,
+                   const double *u, double *gradient) {
     for (size_t b = 0; b < m->spec.family.blocks; b++) {
         const ng_predictor *p = &m->predictor[b];
         size_t at = m->theta_first[b];
@@ -241,8 +239,8 @@ static void accumulate_fisher(const ngi_pass *pass, const ng_rows *rows,
         s->value[i] =
             pass->square_weights ? w * w * m->spec.source.total_weight : w;
     }
-    ngi_model_accumulate_F(m, rows, rows->count, pass->theta, s->M, s->value,
-                           s, s->F);
+    ngi_model_accumulate_F(m, rows, rows->count, pass->theta, s->M, s->value, s,
+                           s->F);
 }
 
 static void evaluate_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
@@ -286,8 +284,7 @@ static ng_status reserve(ng_problem *problem, const ng_fisher *fisher,
     if (what == NG_RESERVE_BLOCKS && !m->kept_eta &&
         m->spec.source.random_access) {
         m->kept_eta =
-            ngi_alloc(problem->ctx,
-                      problem->rows * m->spec.family.dim_z + d,
+            ngi_alloc(problem->ctx, problem->rows * m->spec.family.dim_z + d,
                       sizeof *m->kept_eta);
         if (!m->kept_eta)
             return NG_ENOMEM;
@@ -354,10 +351,8 @@ static void compare_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
 static ng_status compare(ng_problem *problem, const double *theta0,
                          const double *theta1, double *change, double *kl) {
     ngi_model *m = ngi_model_of(problem);
-    ngi_pass pass = {.model = m,
-                     .rows = compare_rows,
-                     .theta = theta0,
-                     .theta1 = theta1};
+    ngi_pass pass = {
+        .model = m, .rows = compare_rows, .theta = theta0, .theta1 = theta1};
     NG_TRY(ngi_pass_run(&pass));
     *change = isnan(pass.sum[0])
                   ? HUGE_VAL
@@ -396,8 +391,7 @@ ng_status ng_model_problem_predict(ng_problem *problem, const double *theta,
     for (size_t done = 0; done < count;) {
         size_t n = count - done < m->block_rows ? count - done : m->block_rows;
         ng_rows rows = {0};
-        NG_TRY(m->spec.source.read(&m->spec.source, 0, first + done, n,
-                                   &rows));
+        NG_TRY(m->spec.source.read(&m->spec.source, 0, first + done, n, &rows));
         ngi_model_forward_z(m, &rows, theta, &m->scratch[0], z + done * K);
         done += n;
     }
@@ -473,8 +467,8 @@ static size_t lay_out_scratch(const ngi_model *m, double *base,
         if (m->predictor[b].dim > 0 && m->spec.block[b].inputs > widest)
             widest = m->spec.block[b].inputs;
     }
-    double **row_pieces[] = {&s->eta, &s->z,  &s->dz, &s->d2z,
-                             &s->z1,  &s->u,  &s->xi};
+    double **row_pieces[] = {&s->eta, &s->z, &s->dz, &s->d2z,
+                             &s->z1,  &s->u, &s->xi};
     for (size_t i = 0; i < sizeof row_pieces / sizeof *row_pieces; i++)
         *row_pieces[i] = take(base, &used, n * K);
     s->M = take(base, &used, n * K * K);

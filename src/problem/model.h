@@ -35,13 +35,13 @@ typedef struct ngi_model {
     double *kept_eta, *kept_theta;
     bool keeps;
     size_t free_first, free_count; /* components of z that any theta moves */
-    bool constant;   /* z is the same in every row */
+    bool constant;                 /* z is the same in every row */
     size_t block_rows;
     size_t blocks;
     size_t workers;
     ngi_scratch *scratch;
     double *memory;
-    double *dense; /* (workers - 1) x dim^2, once reserved */
+    double *dense;        /* (workers - 1) x dim^2, once reserved */
     double *block_shares; /* (workers - 1) x the blocks' memory, likewise */
 } ngi_model;
 
@@ -56,9 +56,9 @@ typedef struct ngi_pass {
     bool want_value, want_gradient, want_F, square_weights;
     double *gradient; /* sum over workers, dim */
     double *F;
-    double *F_blocks; /* diagonal blocks of F, NULL if not wanted */
-    size_t stride;    /* above 1: one block of rows in so many */
-    double *S;        /* rows of the root, written in place */
+    double *F_blocks;   /* diagonal blocks of F, NULL if not wanted */
+    size_t stride;      /* above 1: one block of rows in so many */
+    double *S;          /* rows of the root, written in place */
     double *sum, *sum1; /* one entry a worker */
     ng_status *status;
 } ngi_pass;
@@ -80,10 +80,10 @@ void ngi_model_forward_kept(const ngi_model *m, const ng_rows *rows,
 void ngi_model_forward_z(const ngi_model *m, const ng_rows *rows,
                          const double *theta, ngi_scratch *s, double *z);
 /* xi = J v; gradient += J' u. */
-void ngi_model_jvp(const ngi_model *m, const ng_rows *rows,
-                   const double *theta, const double *v, double *xi);
-void ngi_model_vjp(const ngi_model *m, const ng_rows *rows,
-                   const double *theta, const double *u, double *gradient);
+void ngi_model_jvp(const ngi_model *m, const ng_rows *rows, const double *theta,
+                   const double *v, double *xi);
+void ngi_model_vjp(const ngi_model *m, const ng_rows *rows, const double *theta,
+                   const double *u, double *gradient);
 
 /* Curvature rows M in eta, after ngi_model_forward. */
 void ngi_model_curvature(const ngi_model *m, const ng_rows *rows,
@@ -111,8 +111,7 @@ ng_status ngi_model_fisher_product(ng_problem *problem, const double *theta,
                                    const ng_fisher *fisher, const double *v,
                                    double *out);
 ng_status ngi_model_fisher_diagonal(ng_problem *problem, const double *theta,
-                                    const ng_fisher *fisher,
-                                    double *diagonal);
+                                    const ng_fisher *fisher, double *diagonal);
 size_t ngi_model_fisher_block_sizes(const ng_problem *problem, size_t *size);
 size_t ngi_model_block_memory(const ngi_model *m);
 ng_status ngi_model_fisher_blocks(ng_problem *problem, const double *theta,

@@ -113,8 +113,8 @@ static jacobian component_jacobian(const ngi_model *m, const ng_rows *rows,
     const ng_predictor *p = &m->predictor[b];
     jacobian j = {.block = b};
     p->ops->jacobian(p, rows->count, rows->X[b], theta + m->theta_first[b],
-                     component - f->block[b].first, work, &j.J, &j.ld,
-                     &j.first, &j.count);
+                     component - f->block[b].first, work, &j.J, &j.ld, &j.first,
+                     &j.count);
     j.first += m->theta_first[b];
     return j;
 }
@@ -144,8 +144,7 @@ static void scale_rows(size_t n, const double *weight, const jacobian *j,
 static void add_pair(size_t d, size_t n, double *weight, const jacobian *a,
                      const jacobian *b, double *scaled, double *F) {
     double *target = F + a->first * d + b->first;
-    bool shared =
-        a->block == b->block && a->J == b->J && a->count == b->count;
+    bool shared = a->block == b->block && a->J == b->J && a->count == b->count;
     double sign = shared ? common_sign(n, weight) : 0;
     if (sign != 0) {
         for (size_t i = 0; i < n; i++)
@@ -186,8 +185,8 @@ void ngi_model_complete_F(const ngi_model *m, double *F) {
     size_t d = m->base.dim;
     for (size_t block = 0; block < m->spec.family.blocks; block++) {
         size_t p = m->predictor[block].inputs;
-        size_t outputs = m->predictor[block].dim ? m->predictor[block].outputs
-                                                 : 0;
+        size_t outputs =
+            m->predictor[block].dim ? m->predictor[block].outputs : 0;
         for (size_t a = 1; p && a < outputs; a++) {
             for (size_t b = 0; b < a; b++) {
                 double *corner = F + (m->theta_first[block] + a * p) * d +
@@ -241,16 +240,14 @@ static void block_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
     for (size_t i = 0; i < rows->count; i++)
         pass->sum[worker] += ngi_row_weight(m, rows, i);
     for (size_t a = 0; a < K; a++) {
-        jacobian j =
-            component_jacobian(m, rows, pass->theta, a, s->jacobian);
+        jacobian j = component_jacobian(m, rows, pass->theta, a, s->jacobian);
         for (size_t i = 0; i < rows->count; i++) {
             double w = ngi_row_weight(m, rows, i);
             s->value1[i] = w == 0 ? 0 : w * s->M[(i * K + a) * K + a];
         }
         j.first = 0;
         if (j.count)
-            add_pair(j.count, rows->count, s->value1, &j, &j, s->scaled,
-                     block);
+            add_pair(j.count, rows->count, s->value1, &j, &j, s->scaled, block);
         block += j.count * j.count;
     }
 }
@@ -325,8 +322,7 @@ static void diagonal_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
     ngi_model_forward(m, rows, pass->theta, s);
     ngi_model_curvature(m, rows, pass->fisher, s, s->M);
     for (size_t a = m->free_first; a < m->free_first + m->free_count; a++) {
-        jacobian j =
-            component_jacobian(m, rows, pass->theta, a, s->jacobian);
+        jacobian j = component_jacobian(m, rows, pass->theta, a, s->jacobian);
         for (size_t i = 0; i < rows->count; i++) {
             double w = ngi_row_weight(m, rows, i);
             double weight = w == 0 ? 0 : w * s->M[(i * K + a) * K + a];
@@ -339,8 +335,7 @@ static void diagonal_rows(ngi_pass *pass, size_t worker, const ng_rows *rows) {
 }
 
 ng_status ngi_model_fisher_diagonal(ng_problem *problem, const double *theta,
-                                    const ng_fisher *fisher,
-                                    double *diagonal) {
+                                    const ng_fisher *fisher, double *diagonal) {
     ngi_pass pass = {.model = ngi_model_of(problem),
                      .rows = diagonal_rows,
                      .theta = theta,
@@ -367,15 +362,13 @@ static size_t root_width(const ngi_model *m, const ng_fisher *fisher) {
     return 0; /* indefinite: it has no root */
 }
 
-size_t ngi_model_root_rows(const ng_problem *problem,
-                           const ng_fisher *fisher) {
+size_t ngi_model_root_rows(const ng_problem *problem, const ng_fisher *fisher) {
     return problem->rows * root_width(ngi_model_of(problem), fisher);
 }
 
 /* M = R R', R lower triangular, in place of M's lower triangle; a pivot that
  * rounding made zero or negative gives a column of zeros. */
-static void semidefinite_root(size_t K, size_t first, size_t count,
-                              double *M) {
+static void semidefinite_root(size_t K, size_t first, size_t count, double *M) {
     for (size_t j = first; j < first + count; j++) {
         double pivot = M[j * K + j];
         double root = pivot > 0 ? sqrt(pivot) : 0;
@@ -399,8 +392,7 @@ static void write_root(ngi_pass *pass, const ng_rows *rows, ngi_scratch *s,
         memset(pass->S + ((rows->first + i) * width + column) * d, 0,
                d * sizeof(double));
     for (size_t a = m->free_first; a < m->free_first + m->free_count; a++) {
-        jacobian j =
-            component_jacobian(m, rows, pass->theta, a, s->jacobian);
+        jacobian j = component_jacobian(m, rows, pass->theta, a, s->jacobian);
         for (size_t i = 0; i < rows->count; i++) {
             double w = ngi_row_weight(m, rows, i);
             double r = w == 0 ? 0 : scale * sqrt(w) * R[i * stride + a * step];

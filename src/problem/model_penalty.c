@@ -111,8 +111,8 @@ void ngi_model_penalty_diagonal(const ng_problem *problem, double *diagonal) {
 ng_status ngi_model_penalty_solve(const ng_problem *problem, double damping,
                                   const double *v, double *out) {
     const ngi_model *m = ngi_model_of(problem);
-    if (!(damping > 0) && (!m->ridge || m->predictor[m->ridge_block].dim !=
-                                            problem->dim))
+    if (!(damping > 0) &&
+        (!m->ridge || m->predictor[m->ridge_block].dim != problem->dim))
         return NG_ENUMERIC;
     for (size_t k = 0; k < problem->dim; k++)
         out[k] = damping > 0 ? v[k] / damping : v[k];

@@ -2,8 +2,7 @@
 #include "natgrad/problem.h"
 
 static void value(const ng_objective *objective, const ng_family *f, size_t n,
-                  const double *z, const double *y, double *out,
-                  double *work) {
+                  const double *z, const double *y, double *out, double *work) {
     (void)objective;
     f->ops->log_density(f, n, z, y, out, work);
     for (size_t i = 0; i < n; i++)

@@ -26,8 +26,8 @@ ng_status ng_check_gradient(ng_problem *problem, const double *theta,
     if (!g)
         return NG_ENOMEM;
     double *point = g + d;
-    ng_status status = problem->ops->evaluate(problem, theta, NULL, NULL, g,
-                                              NULL, NULL);
+    ng_status status =
+        problem->ops->evaluate(problem, theta, NULL, NULL, g, NULL, NULL);
     for (size_t j = 0; j < d; j++)
         point[j] = theta[j];
     *error = 0;
