@@ -78,89 +78,71 @@ static int add_test(ng_ctx *ctx, const cli_options *options,
     return status;
 }
 
-/* A place that cannot be written to is better found before the work. */
-static int check_out(ng_ctx *ctx, const cli_options *options) {
-    ng_writer *writer = NULL;
-    if (!options->out)
-        return CLI_DONE;
-    int status = cli_fail(ctx, ng_writer_open(ctx, options->out, &writer));
-    ng_writer_abort(&writer);
+/* A learner and what it is asked. */
+typedef struct task {
+    bool is_glm;
+    ng_glm_options glm;
+    ng_dist_options dist;
+} task;
+
+static int set_up(const cli_options *options, task *t) {
+    return t->is_glm ? cli_glm_options(options, &t->glm)
+                     : cli_dist_options(options, &t->dist);
+}
+
+static int read_data(ng_ctx *ctx, const cli_options *options, const task *t,
+                     ng_frame **frame) {
+    const char *path = options->positional[0];
+    return t->is_glm ? cli_read_glm(ctx, options, path, frame)
+                     : cli_read_dist(ctx, options, path, frame);
+}
+
+static int run(ng_ctx *ctx, const cli_options *options, task *t,
+               const ng_frame *frame, ng_model **model) {
+    cli_monitor monitor = {0};
+    const ng_fit_options *fit = t->is_glm ? &t->glm.fit : &t->dist.fit;
+    int status = cli_monitor_open(ctx, options, bar_length(fit), &monitor);
+    if (status != CLI_DONE)
+        return status;
+    t->glm.monitor = t->dist.monitor = cli_monitor_report;
+    t->glm.user = t->dist.user = &monitor;
+    status =
+        cli_fail(ctx, t->is_glm ? ng_glm_fit(ctx, frame, &t->glm, model)
+                                : ng_dist_fit(ctx, frame, &t->dist, model));
+    int closed = cli_monitor_close(ctx, &monitor);
+    return status ? status : closed;
+}
+
+static int fit(const cli_options *options, bool is_glm) {
+    ng_ctx *ctx = NULL;
+    ng_frame *frame = NULL;
+    ng_model *model = NULL;
+    json_t *extra = json_object();
+    task t = {.is_glm = is_glm};
+    int status = set_up(options, &t);
+    if (status == CLI_DONE)
+        status = cli_context(options, &ctx);
+    if (status == CLI_DONE)
+        status = read_data(ctx, options, &t, &frame);
+    if (status == CLI_DONE)
+        status = probe_output(ctx, options);
+    if (status == CLI_DONE)
+        status = run(ctx, options, &t, frame, &model);
+    if (status == CLI_DONE)
+        status = add_test(ctx, options, model, extra);
+    if (status == CLI_DONE)
+        status = deliver(ctx, options, model, json_incref(extra));
+    json_decref(extra);
+    ng_model_destroy(&model);
+    ng_frame_destroy(&frame);
+    ng_ctx_destroy(&ctx);
     return status;
 }
 
 int cli_dist(const cli_options *options) {
-    ng_ctx *ctx = NULL;
-    ng_frame *frame = NULL;
-    ng_model *model = NULL;
-    ng_dist_options dist;
-    cli_monitor monitor = {0};
-    json_t *extra = NULL;
-    int status = cli_dist_options(options, &dist);
-    if (status == CLI_DONE)
-        status = cli_context(options, &ctx);
-    if (status == CLI_DONE)
-        status = check_out(ctx, options);
-    if (status == CLI_DONE)
-        status = cli_read_dist(ctx, options, options->positional[0], &frame);
-    if (status == CLI_DONE)
-        status = probe_output(ctx, options);
-    if (status == CLI_DONE)
-        status =
-            cli_monitor_open(ctx, options, bar_length(&dist.fit), &monitor);
-    if (status == CLI_DONE) {
-        dist.monitor = cli_monitor_report;
-        dist.user = &monitor;
-        status = cli_fail(ctx, ng_dist_fit(ctx, frame, &dist, &model));
-        int closed = cli_monitor_close(ctx, &monitor);
-        status = status ? status : closed;
-    }
-    if (status == CLI_DONE) {
-        extra = json_object();
-        status = add_test(ctx, options, model, extra);
-    }
-    if (status == CLI_DONE)
-        status = deliver(ctx, options, model, json_incref(extra));
-    json_decref(extra);
-    ng_model_destroy(&model);
-    ng_frame_destroy(&frame);
-    ng_ctx_destroy(&ctx);
-    return status;
+    return fit(options, false);
 }
 
 int cli_glm(const cli_options *options) {
-    ng_ctx *ctx = NULL;
-    ng_frame *frame = NULL;
-    ng_model *model = NULL;
-    ng_glm_options glm;
-    cli_monitor monitor = {0};
-    json_t *extra = NULL;
-    int status = cli_glm_options(options, &glm);
-    if (status == CLI_DONE)
-        status = cli_context(options, &ctx);
-    if (status == CLI_DONE)
-        status = check_out(ctx, options);
-    if (status == CLI_DONE)
-        status = cli_read_glm(ctx, options, options->positional[0], &frame);
-    if (status == CLI_DONE)
-        status = probe_output(ctx, options);
-    if (status == CLI_DONE)
-        status = cli_monitor_open(ctx, options, bar_length(&glm.fit), &monitor);
-    if (status == CLI_DONE) {
-        glm.monitor = cli_monitor_report;
-        glm.user = &monitor;
-        status = cli_fail(ctx, ng_glm_fit(ctx, frame, &glm, &model));
-        int closed = cli_monitor_close(ctx, &monitor);
-        status = status ? status : closed;
-    }
-    if (status == CLI_DONE) {
-        extra = json_object();
-        status = add_test(ctx, options, model, extra);
-    }
-    if (status == CLI_DONE)
-        status = deliver(ctx, options, model, json_incref(extra));
-    json_decref(extra);
-    ng_model_destroy(&model);
-    ng_frame_destroy(&frame);
-    ng_ctx_destroy(&ctx);
-    return status;
+    return fit(options, true);
 }

@@ -132,35 +132,6 @@ static void quantile(const ng_family *f, size_t n, const double *z, double p,
     }
 }
 
-static void to_customary(const ng_family *f, size_t n, const double *z,
-                         double *c, double *work) {
-    (void)f;
-    (void)work;
-    for (size_t i = 0; i < n; i++) {
-        c[2 * i] = z[2 * i];
-        c[2 * i + 1] = exp(z[2 * i + 1]);
-    }
-}
-
-static void from_customary(const ng_family *f, size_t n, const double *c,
-                           double *z, double *work) {
-    (void)f;
-    (void)work;
-    for (size_t i = 0; i < n; i++) {
-        z[2 * i] = c[2 * i];
-        z[2 * i + 1] = log(c[2 * i + 1]);
-    }
-}
-
-static void customary_jacobian(const ng_family *f, const double *z, double *J,
-                               double *work) {
-    (void)f;
-    (void)work;
-    J[0] = 1;
-    J[1] = J[2] = 0;
-    J[3] = exp(z[1]);
-}
-
 static void customary_name(const ng_family *f, size_t i,
                            const char *const *columns, char *out, size_t size) {
     (void)f;
@@ -196,9 +167,9 @@ const ng_family_ops ngi_family_lognormal = {
     .variance = variance,
     .cdf = cdf,
     .quantile = quantile,
-    .to_customary = to_customary,
-    .from_customary = from_customary,
-    .customary_jacobian = customary_jacobian,
+    .to_customary = ngi_location_scale_to_customary,
+    .from_customary = ngi_location_scale_from_customary,
+    .customary_jacobian = ngi_location_scale_customary_jacobian,
     .customary_name = customary_name,
     .start = start,
 };

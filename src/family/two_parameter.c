@@ -105,6 +105,36 @@ int ngi_positive_support(const ng_family *f, const double *y) {
     return isfinite(y[0]) && y[0] > 0;
 }
 
+void ngi_location_scale_to_customary(const ng_family *f, size_t n,
+                                     const double *z, double *c, double *work) {
+    (void)f;
+    (void)work;
+    for (size_t i = 0; i < n; i++) {
+        c[2 * i] = z[2 * i];
+        c[2 * i + 1] = exp(z[2 * i + 1]);
+    }
+}
+
+void ngi_location_scale_from_customary(const ng_family *f, size_t n,
+                                       const double *c, double *z,
+                                       double *work) {
+    (void)f;
+    (void)work;
+    for (size_t i = 0; i < n; i++) {
+        z[2 * i] = c[2 * i];
+        z[2 * i + 1] = log(c[2 * i + 1]);
+    }
+}
+
+void ngi_location_scale_customary_jacobian(const ng_family *f, const double *z,
+                                           double *J, double *work) {
+    (void)f;
+    (void)work;
+    J[0] = 1;
+    J[1] = J[2] = 0;
+    J[3] = exp(z[1]);
+}
+
 void ngi_fisher_solve_two(const ng_family *f, size_t n, const double *z,
                           double damping, const double *u, double *out,
                           double *work) {

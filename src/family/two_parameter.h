@@ -34,6 +34,15 @@ double ngi_positive_finite(double y);
 /* in_support for y > 0. */
 int ngi_positive_support(const ng_family *f, const double *y);
 
+/* Customary parameters (location, scale) of z = (location, log scale). */
+void ngi_location_scale_to_customary(const ng_family *f, size_t n,
+                                     const double *z, double *c, double *work);
+void ngi_location_scale_from_customary(const ng_family *f, size_t n,
+                                       const double *c, double *z,
+                                       double *work);
+void ngi_location_scale_customary_jacobian(const ng_family *f, const double *z,
+                                           double *J, double *work);
+
 /* fisher_solve for dim_z = 2. Scaling by the diagonal first keeps both
  * components exact where their units differ by many orders of magnitude. */
 void ngi_fisher_solve_two(const ng_family *f, size_t n, const double *z,

@@ -147,7 +147,7 @@ linked_static() {
     [ -x "$1" ] && ! linked_shared "$1"
 }
 
-version=$(sed -n 's/.*define NG_VERSION "\(.*\)"/\1/p' \
+version=$(sed -n 's/.*define NG_VERSION *"\(.*\)"/\1/p' \
     "$prefix/include/natgrad/base.h")
 check pkg_config_version test "$(pkg-config --modversion natgrad)" = "$version"
 check c_by_pkg_config_shared by_pkg_config "${CC:-cc}" -std=c11 \
