@@ -62,6 +62,7 @@ int cli_fail(const ng_ctx *ctx, ng_status status);
 
 /* A context with the run's threads, and Ctrl-C turned into ng_cancel. */
 int cli_context(const cli_options *options, ng_ctx **out);
+void cli_context_destroy(ng_ctx **ctx);
 bool cli_interrupted(void);
 
 /* Options of the loop from the command line. */

@@ -56,6 +56,10 @@ static void prepare(const runner *r, double rate, size_t iterations,
     fit->step = NG_STEP_FIXED;
     fit->rate = rate;
     fit->max_iter = iterations;
+    /* A Hessian has no root for the sample space. */
+    if (r->optimizer == NG_NEWTON && fit->metric &&
+        strcmp(fit->metric, "sample-space") == 0)
+        fit->metric = NULL;
     /* Only they have a choice of metric, and only their decrement comes free
      * of charge. */
     if (!second_order) {
@@ -277,7 +281,7 @@ static int compare(const cli_options *options, bool is_glm) {
     free(rates);
     free(t.start);
     ng_frame_destroy(&frame);
-    ng_ctx_destroy(&t.ctx);
+    cli_context_destroy(&t.ctx);
     if (status == CLI_DONE && cli_interrupted())
         status = cli_complain(CLI_FAILED, "interrupted");
     return status;

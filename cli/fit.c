@@ -135,7 +135,7 @@ static int fit(const cli_options *options, bool is_glm) {
     json_decref(extra);
     ng_model_destroy(&model);
     ng_frame_destroy(&frame);
-    ng_ctx_destroy(&ctx);
+    cli_context_destroy(&ctx);
     return status;
 }
 

@@ -275,7 +275,9 @@ int cli_read_dist(ng_ctx *ctx, const cli_options *o, const char *path,
 int cli_read_for_model(ng_ctx *ctx, const cli_options *o, const ng_model *model,
                        const char *path, bool with_target, ng_frame **out) {
     ng_frame_options how;
-    ng_model_columns(model, with_target, &how);
+    int status = cli_fail(ctx, ng_model_columns(model, with_target, &how));
+    if (status != CLI_DONE)
+        return status;
     how.drop_missing = o->missing != NULL;
     return cli_read(ctx, o, path, &how, out);
 }

@@ -78,6 +78,11 @@ int cli_context(const cli_options *options, ng_ctx **out) {
     return CLI_DONE;
 }
 
+void cli_context_destroy(ng_ctx **ctx) {
+    active = NULL; /* before a signal could reach for it */
+    ng_ctx_destroy(ctx);
+}
+
 typedef struct subcommand {
     const char *name;
     int (*run)(const cli_options *options);

@@ -76,11 +76,11 @@ static ng_link own_link(ng_coordinate coordinate) {
 static void make_blocks(const manifold *m, ng_link last,
                         ng_model_block *block) {
     for (size_t b = 0; b < m->family.blocks; b++)
-        block[b] =
-            (ng_model_block){&ng_predictor_none, 0,
-                             b + 1 == m->family.blocks
-                                 ? last
-                                 : own_link(m->family.block[b].coordinate)};
+        block[b] = (ng_model_block){
+            &ng_predictor_none, 0,
+            b + 1 == m->family.blocks ? last
+                                      : own_link(m->family.block[b].coordinate),
+            0};
 }
 
 static void to_eta(const manifold *m, const ng_model_block *block,
@@ -548,7 +548,7 @@ int cli_manifold(const cli_options *options) {
         status = travel(&m);
     free(m.work);
     ng_frame_destroy(&frame);
-    ng_ctx_destroy(&m.ctx);
+    cli_context_destroy(&m.ctx);
     if (status == CLI_DONE && cli_interrupted())
         status = cli_complain(CLI_FAILED, "interrupted");
     return status;

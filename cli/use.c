@@ -71,7 +71,7 @@ int cli_predict(const cli_options *options) {
     ng_prediction_destroy(&prediction);
     ng_frame_destroy(&frame);
     ng_model_destroy(&model);
-    ng_ctx_destroy(&ctx);
+    cli_context_destroy(&ctx);
     return status;
 }
 
@@ -84,7 +84,7 @@ int cli_show(const cli_options *options) {
     if (status == CLI_DONE)
         status = cli_print_model(ctx, options, model, NULL);
     ng_model_destroy(&model);
-    ng_ctx_destroy(&ctx);
+    cli_context_destroy(&ctx);
     return status;
 }
 
@@ -101,8 +101,11 @@ static size_t join(const char **out, const char *const *a, size_t as,
 static int read_for_both(ng_ctx *ctx, const cli_options *options,
                          const ng_model *a, const ng_model *b, ng_frame **out) {
     ng_frame_options first, second, how = {0};
-    ng_model_columns(a, 0, &first);
-    ng_model_columns(b, 0, &second);
+    int status = cli_fail(ctx, ng_model_columns(a, 0, &first));
+    if (status == CLI_DONE)
+        status = cli_fail(ctx, ng_model_columns(b, 0, &second));
+    if (status != CLI_DONE)
+        return status;
     size_t most = first.includes + second.includes;
     const char **names = calloc(3 * most + 1, sizeof *names);
     if (!names)
@@ -117,7 +120,7 @@ static int read_for_both(ng_ctx *ctx, const cli_options *options,
     how.numerics = join(names + 2 * most, first.numeric, first.numerics,
                         second.numeric, second.numerics);
     how.drop_missing = options->missing != NULL;
-    int status = cli_read(ctx, options, options->positional[2], &how, out);
+    status = cli_read(ctx, options, options->positional[2], &how, out);
     free(names);
     return status;
 }
@@ -150,6 +153,6 @@ int cli_kl(const cli_options *options) {
     ng_frame_destroy(&frame);
     ng_model_destroy(&a);
     ng_model_destroy(&b);
-    ng_ctx_destroy(&ctx);
+    cli_context_destroy(&ctx);
     return status;
 }

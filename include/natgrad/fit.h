@@ -66,9 +66,10 @@ NG_API void ng_fit_options_init(ng_fit_options *options);
 #define NG_STOP_LIST(X)                                                        \
     X(NG_RUNNING, "running")                                                   \
     X(NG_CONVERGED, "converged")                                               \
-    X(NG_AT_KINK, "no descent from a kink of the objective")                   \
+    X(NG_AT_KINK, "converged at a kink of the objective")                      \
     X(NG_MAX_ITER, "iteration limit reached")                                  \
     X(NG_NO_DESCENT, "no step lowers the objective")                           \
+    X(NG_FLAT, "the Fisher vanishes where the gradient does not")              \
     X(NG_DIVERGED, "the objective or its gradient is not finite")              \
     X(NG_STOPPED, "stopped by request")
 #define NG_ENUMERATOR(name, key) name,
@@ -82,7 +83,10 @@ typedef struct ng_report {
     size_t iteration;
     double loss, objective; /* without and with the penalty */
     double gradient_norm;   /* max |d objective|, in the user's coordinates */
-    double decrement;       /* sqrt(g' F^-1 g); NaN where it was not computed */
+    double decrement;       /* sqrt(g' (F + P)^+ g) with the run's own metric as
+                               F (exact for first-order methods, which measure
+                               it now and then), undamped; NaN where it was not
+                               computed */
     double damping;
     double step;         /* length along the direction; 0 if none was taken */
     double kl_predicted; /* length^2 d' F d / 2 along the direction d, exact

@@ -142,8 +142,9 @@ NG_API NG_MUST_CHECK ng_status ng_model_load(ng_ctx *ctx, const char *path,
 /* The columns a frame must have for this model's predictions, and of them
  * those to be read as factors and as numbers. Borrowed. `with_target` adds
  * the target, weights and trials. Fills the lists of `options`. */
-NG_API void ng_model_columns(const ng_model *model, int with_target,
-                             ng_frame_options *options);
+NG_API NG_MUST_CHECK ng_status ng_model_columns(const ng_model *model,
+                                                int with_target,
+                                                ng_frame_options *options);
 
 typedef struct ng_prediction {
     size_t rows, columns;

@@ -34,8 +34,9 @@ typedef struct ng_metric_ops {
     /* Makes solves with this damping ready. */
     ng_status (*factor)(ng_metric *metric, double damping);
     /* d = (F + P + damping I)^+ g: the pseudo-inverse where singular. An
-     * indefinite matrix (NG_FISHER_OBSERVED) is made definite first, by the
-     * absolute values of its eigenvalues, so that d always ascends. */
+     * indefinite matrix (NG_FISHER_OBSERVED) is made definite, so that d always
+     * ascends: dense reflects negative eigenvalues, diagonal negative entries,
+     * cg stops at the first direction of negative curvature. */
     ng_status (*solve)(ng_metric *metric, const double *g, double *d);
     /* out = F v, undamped and without the penalty. */
     ng_status (*product)(ng_metric *metric, const double *v, double *out);
@@ -61,7 +62,9 @@ struct ng_metric {
  *       (blocks of over 2048 parameters: with the diagonal). Memory 7 d and
  *       two of the blocks.
  * "sample-space": Woodbury's identity in the space of rows, for fewer rows
- *       than parameters. Memory rows x d + rows^2. */
+ *       than parameters. Where the damping is below sqrt(eps) of F's mean
+ *       diagonal it counts as none: the pseudo-inverse, which leaves out what
+ *       of g lies outside the rows' span. Memory rows x d + rows^2. */
 NG_API const ng_metric_ops *const *ng_metric_list(void);
 
 /* By name; the message of NG_EUSAGE lists the names. */

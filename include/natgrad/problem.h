@@ -139,8 +139,13 @@ typedef struct ng_predictor ng_predictor;
 
 typedef struct ng_predictor_ops {
     const char *name;
+    /* No parameter serves two outputs, and theta has them output by output. */
+    int separable;
     /* The number of parameters. */
     size_t (*dim)(size_t inputs, size_t outputs);
+    /* Doubles a row that `jacobian` writes, at least its largest count where
+     * that is not the number of inputs. Optional: none. */
+    size_t (*work)(const ng_predictor *p);
     /* eta (n x outputs, row stride ld) from X (n x inputs). */
     void (*forward)(const ng_predictor *p, size_t n, const double *X,
                     const double *theta, double *eta, size_t ld);
@@ -152,7 +157,7 @@ typedef struct ng_predictor_ops {
                 const double *theta, const double *u, size_t ld, double *g);
     /* The derivatives of output c: only the `*count` parameters from `*first`
      * can matter to it, and J (n x count, row stride *ldj) holds theirs. J is
-     * borrowed from X or written to `work` (n x dim). */
+     * borrowed from X or written to `work` (n x the predictor's `work`). */
     void (*jacobian)(const ng_predictor *p, size_t n, const double *X,
                      const double *theta, size_t c, double *work,
                      const double **J, size_t *ldj, size_t *first,
@@ -205,6 +210,7 @@ typedef struct ng_model_block {
     const ng_predictor_ops *predictor;
     size_t inputs; /* columns of X */
     ng_link link;
+    double value; /* added to eta: what a fixed block is fixed at */
 } ng_model_block;
 
 typedef struct ng_model_spec {
@@ -212,15 +218,15 @@ typedef struct ng_model_spec {
     ng_model_block block[NG_FAMILY_MAX_BLOCKS]; /* one for each of family's */
     const ng_objective *objective; /* borrowed; NULL for the likelihood */
     ng_source source;              /* copied; its state is borrowed */
-    /* 1/2 sum_j ridge[j] ||B_j||^2 over the columns B_j of the first linear
-     * block (its inputs entries, borrowed; NULL for none). For a categorical
+    /* 1/2 sum_j ridge[j] ||B_j||^2 over the columns B_j of the first block with
+     * inputs (as many entries, copied; NULL for none). For a categorical
      * family B_j includes the reference level's 0 and is taken about its mean
      * over the levels: the penalty of the symmetric softmax, whichever level
      * is the reference. */
     const double *ridge;
-    /* How raw coefficients come from fitted ones: see ng_source of glm. The
-     * columns were entered as (x - shift) / scale with column 0 the intercept;
-     * both borrowed, NULL for none. */
+    /* How raw coefficients come from fitted ones: the columns of the first
+     * block with inputs were entered as (x - shift) / scale, column 0 being
+     * the intercept. Copied; NULL for none. */
     const double *shift, *scale;
 } ng_model_spec;
 

@@ -45,24 +45,23 @@ static bool pseudo_invert(size_t d, double *A, double *V, double *w,
     return true;
 }
 
-/* The dropped vectors, from the scaled coordinates back to A's own. */
 static ng_status keep_null_space(ng_ctx *ctx, size_t d, const double *V,
                                  const double *scale,
                                  ngi_null_space *null_space) {
+    size_t count = null_space->count;
     null_space->vector =
-        ngi_alloc(ctx, null_space->count, d * sizeof *null_space->vector);
+        ngi_alloc(ctx, count + 1, d * sizeof *null_space->vector);
     if (!null_space->vector)
         return NG_ENOMEM;
-    for (size_t k = 0; k < null_space->count; k++) {
-        for (size_t j = 0; j < d; j++)
-            null_space->vector[k * d + j] = V[k * d + j] * scale[j];
-    }
+    memcpy(null_space->vector, V, count * d * sizeof *V);
+    null_space->scale = null_space->vector + count * d;
+    memcpy(null_space->scale, scale, d * sizeof *scale);
     return NG_OK;
 }
 
 ng_status ngi_invert_information(ng_ctx *ctx, size_t d, double *A,
                                  ngi_null_space *null_space) {
-    *null_space = (ngi_null_space){0, NULL};
+    *null_space = (ngi_null_space){0, NULL, NULL};
     if (d == 0)
         return NG_OK;
     ng_status status = NG_OK;
@@ -104,14 +103,15 @@ double ngi_standard_error(double variance, size_t d, const double *row,
         const double *vector = null_space->vector + k * d;
         double sum = 0, size = 0;
         for (size_t j = 0; j < d; j++) {
-            sum += row[j] * vector[j];
-            size += fabs(row[j] * vector[j]);
+            double scaled = row[j] * null_space->scale[j];
+            sum += scaled * vector[j];
+            size = hypot(size, scaled);
         }
         if (fabs(sum) > sqrt(DBL_EPSILON) * size)
             return HUGE_VAL;
     }
     /* Rounding can leave a variance of zero a shade below it. */
-    return sqrt(fmax(variance, 0));
+    return variance < 0 ? 0 : sqrt(variance);
 }
 
 ng_status ngi_transform_covariance(ng_ctx *ctx, size_t rows, size_t d,

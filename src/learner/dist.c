@@ -2,6 +2,7 @@
 #include "learner/model.h"
 #include "numerics/linalg.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -92,12 +93,51 @@ static ng_status check_support(const ng_model *model, const ng_frame *frame,
     return NG_OK;
 }
 
+/* The covariance of the columns must have an inverse: the columns, centred and
+ * brought to unit length, are orthogonalised in turn, and one that is left
+ * with nothing but rounding depends on those before it. */
+static ng_status check_rank(const ng_model *model, const ng_frame *frame,
+                            const sample *s) {
+    size_t d = model->family.dim_y;
+    double *Q = ngi_alloc(s->ctx, s->n * d, sizeof *Q);
+    ng_status status = NG_OK;
+    if (!Q)
+        return NG_ENOMEM;
+    for (size_t j = 0; j < d && status == NG_OK; j++) {
+        double *q = Q + j * s->n, mean = 0, total = 0;
+        for (size_t i = 0; i < s->n; i++) {
+            double w = s->w ? s->w[i] : 1;
+            total += w;
+            mean += w == 0 ? 0 : w / total * (s->y[i * d + j] - mean);
+        }
+        for (size_t i = 0; i < s->n; i++)
+            q[i] = sqrt(s->w ? s->w[i] : 1) * (s->y[i * d + j] - mean);
+        double length = ngi_norm(s->n, q);
+        for (size_t k = 0; k < j; k++)
+            ngi_axpy(s->n, -ngi_dot(s->n, q, Q + k * s->n), Q + k * s->n, q);
+        double left = ngi_norm(s->n, q);
+        if (!(left > sqrt(DBL_EPSILON) * length))
+            status = ngi_fail(s->ctx, NG_EDATA,
+                              "%s: column \"%s\" is constant or a combination "
+                              "of the columns before it; family \"mvnormal\" "
+                              "expects columns of full rank and more rows "
+                              "than columns",
+                              ng_frame_source(frame), model->columns.name[j]);
+        for (size_t i = 0; i < s->n; i++)
+            q[i] /= left;
+    }
+    ngi_free(s->ctx, Q);
+    return status;
+}
+
 /* A continuous family with a spread follows equal values to a point mass: its
  * likelihood has no maximum there. */
 static ng_status check_spread(const ng_model *model, const ng_frame *frame,
                               const sample *s) {
     const ng_family *f = &model->family;
     const double *first = NULL;
+    if (strcmp(f->ops->name, "mvnormal") == 0)
+        return check_rank(model, frame, s);
     if (f->ops->discrete || f->dim_y > 1 || f->dim_z < 2)
         return NG_OK;
     for (size_t i = 0; i < s->n; i++) {
@@ -163,7 +203,7 @@ static ng_status make_problem(const ng_model *model, sample *s,
     ng_model_spec spec = {.family = model->family};
     for (size_t b = 0; b < model->family.blocks; b++)
         spec.block[b] =
-            (ng_model_block){&ng_predictor_none, 0, model->links[b]};
+            (ng_model_block){&ng_predictor_none, 0, model->links[b], 0};
     ng_rows rows = {.count = s->n, .y = s->y, .weight = s->w};
     NG_TRY(ng_memory_source_init(s->ctx, &rows, &model->family, spec.block,
                                  &s->memory, &spec.source));
@@ -235,7 +275,7 @@ static ng_status standard_errors(const ng_dist_options *options,
                                     ? NG_FISHER_OBSERVED
                                     : NG_FISHER_EXACT};
     double *F = ngi_alloc(ctx, d * d + c * d + ng_family_work(f), sizeof *F);
-    ngi_null_space null_space = {0, NULL};
+    ngi_null_space null_space = {0, NULL, NULL};
     bool estimable = true;
     if (!F)
         return NG_ENOMEM;

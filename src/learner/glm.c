@@ -3,6 +3,7 @@
 #include "learner/glm.h"
 #include "numerics/linalg.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -114,6 +115,25 @@ static ng_status make_X(const ng_frame *frame, const ng_glm_options *options,
     return ngi_design_fill(model->design, frame, data->X);
 }
 
+/* The run holds the dispersion fixed, which changes no estimate, at Pearson's
+ * statistic of the constant model: then what it measures is in nats of a model
+ * of the right spread, whatever the units of y. */
+static double pilot_dispersion(const ngi_glm_family *family,
+                               const ngi_glm_data *data) {
+    double mean = 0, sum = 0;
+    if (!family->dispersion)
+        return 1;
+    for (size_t i = 0; i < data->n; i++)
+        mean += (data->weight ? data->weight[i] : 1) / data->total_weight *
+                data->y[i];
+    for (size_t i = 0; i < data->n; i++) {
+        double w = data->weight ? data->weight[i] : 1, r = data->y[i] - mean;
+        sum += w / data->total_weight * r * r;
+    }
+    double pilot = sum / family->variance(mean);
+    return pilot > DBL_MIN && isfinite(pilot) ? pilot : 1;
+}
+
 static ng_status make_problem(const ng_glm_options *options, ng_model *model,
                               ngi_glm_data *data, ng_problem **out) {
     ng_model_spec spec = {0};
@@ -128,9 +148,10 @@ static ng_status make_problem(const ng_glm_options *options, ng_model *model,
     data->source = spec.source;
     for (size_t j = 0; j < data->p; j++) {
         bool free_of_charge = options->intercept && j == 0;
-        data->ridge[j] = free_of_charge
-                             ? 0
-                             : options->l2 / (data->scale[j] * data->scale[j]);
+        /* l2 stands beside a loss of dispersion 1. */
+        double ridge = options->l2 / model->pilot;
+        data->ridge[j] =
+            free_of_charge ? 0 : ridge / (data->scale[j] * data->scale[j]);
     }
     spec.ridge = options->l2 > 0 ? data->ridge : NULL;
     spec.shift = data->shift;
@@ -188,6 +209,7 @@ ng_status ng_glm_fit(ng_ctx *ctx, const ng_frame *frame,
     NG_TRY_GOTO(copy_names(options, model));
     NG_TRY_GOTO(ngi_glm_read(frame, options, family, model, &data));
     NG_TRY_GOTO(init_family(options, family, model));
+    model->pilot = pilot_dispersion(family, &data);
     NG_TRY_GOTO(make_design(frame, options, model));
     NG_TRY_GOTO(make_X(frame, options, model, &data));
     NG_TRY_GOTO(

@@ -108,7 +108,9 @@ static ng_status mean_loss(const ng_model *model, const ngi_glm_data *data,
     if (!z)
         return NG_ENOMEM;
     double *log_p = z + CHUNK * f->dim_z, *work = log_p + CHUNK;
-    double coordinate = ngi_glm_dispersion_coordinate(model), sum = 0;
+    double coordinate =
+        ngi_glm_dispersion_coordinate(model, model->summary.dispersion);
+    double sum = 0;
     ng_status status = NG_OK;
     for (size_t first = 0; first < data->n; first += CHUNK) {
         size_t n = data->n - first < CHUNK ? data->n - first : CHUNK;
@@ -184,7 +186,7 @@ static ng_status null_by_fit(const ng_glm_options *options,
     sums s;
     NG_TRY_GOTO(
         add_rows(family, &constant, &alone, problem, ng_fit_theta(fit), 1, &s));
-    *deviance = s.deviance;
+    *deviance = report.stop == NG_CONVERGED ? s.deviance : (double)NAN;
 fail:
     ng_fit_destroy(&fit);
     ng_problem_destroy(&problem);
@@ -210,9 +212,8 @@ static double null_without_intercept(const ngi_glm_family *family,
 }
 
 static ng_status null_deviance(const ng_glm_options *options,
-                               const ngi_glm_family *family,
-                               const ng_model *model, const ngi_glm_data *data,
-                               double *out) {
+                               const ngi_glm_family *family, ng_model *model,
+                               const ngi_glm_data *data, double *out) {
     if (!family->variance) {
         *out = options->intercept
                    ? null_deviance_classes(model, data)
@@ -223,7 +224,15 @@ static ng_status null_deviance(const ng_glm_options *options,
         *out = null_without_intercept(family, model, data);
         return NG_OK;
     }
-    return null_by_fit(options, family, model, data, out);
+    *out = NAN;
+    /* A fit that was stopped is not held up for the sake of this. */
+    if (ngi_cancelled(data->ctx))
+        return NG_OK;
+    ng_status status = null_by_fit(options, family, model, data, out);
+    if (status != NG_ENUMERIC)
+        return status;
+    return ngi_model_warn(model, "the constant model could not be fitted: no "
+                                 "null deviance");
 }
 
 /* ---- Raw coordinates ---- */
@@ -315,7 +324,10 @@ static void fill_standard_errors(const ng_glm_options *options,
     ng_summary *s = &model->summary;
     size_t d = model->dim;
     double *C = model->covariance;
-    double scale = options->std_errors == NG_SE_ROBUST ? 1 : s->dispersion;
+    /* The information was taken at the pilot dispersion; the sandwich does not
+     * depend on one. */
+    double scale =
+        options->std_errors == NG_SE_ROBUST ? 1 : s->dispersion / model->pilot;
     for (size_t i = 0; i < d * d; i++)
         C[i] *= scale / data->total_weight;
     raw_covariance(data, model->family.block[0].count, d, C);
@@ -370,7 +382,7 @@ static ng_status add_warnings(const ng_glm_options *options, ng_model *model,
         NG_TRY(ngi_model_warn(
             model,
             "the design is rank-deficient: %zu of %zu coefficients are not "
-            "determined by the data; the estimates are those of least norm",
+            "determined by the data; of the many answers this is one",
             model->dim - s->rank, model->dim));
     if (fitted->saturated && options->l2 == 0)
         NG_TRY(ngi_model_warn(
@@ -386,7 +398,7 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     ng_summary *s = &model->summary;
     size_t d = problem->dim;
     double *gradient = ngi_alloc(data->ctx, 2 * d, sizeof *gradient);
-    ngi_null_space null_space = {0, NULL};
+    ngi_null_space null_space = {0, NULL, NULL};
     sums fitted;
     ng_status status;
     if (!gradient)
@@ -408,11 +420,14 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     s->deviance = family->variance ? fitted.deviance : fitted.minus_twice;
     s->df_residual =
         s->n * (double)model->family.block[0].count - (double)s->rank;
-    s->dispersion = family->dispersion ? fitted.pearson / s->df_residual : 1;
+    s->dispersion = 1;
+    if (family->dispersion)
+        s->dispersion =
+            s->df_residual > 0 ? fitted.pearson / s->df_residual : (double)NAN;
     if (family->dispersion)
         NG_TRY_GOTO(add_rows(family, model, data, problem, theta,
                              s->deviance / data->total_weight, &fitted));
-    if (family->dispersion)
+    if (family->dispersion && s->dispersion > 0)
         NG_TRY_GOTO(mean_loss(model, data, problem, theta, &s->loss));
     NG_TRY_GOTO(null_deviance(options, family, model, data, &s->null_deviance));
     memcpy(model->theta, theta, d * sizeof *theta);

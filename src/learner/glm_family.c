@@ -166,8 +166,8 @@ ng_status ng_glm_default_link(ng_ctx *ctx, const char *family,
     return NG_OK;
 }
 
-double ngi_glm_dispersion_coordinate(const ng_model *model) {
-    double log_dispersion = log(fmax(model->summary.dispersion, DBL_MIN));
+double ngi_glm_dispersion_coordinate(const ng_model *model, double dispersion) {
+    double log_dispersion = log(fmax(dispersion, DBL_MIN));
     return strcmp(model->family.ops->name, "normal") == 0 ? 0.5 * log_dispersion
                                                           : -log_dispersion;
 }
@@ -176,9 +176,12 @@ void ngi_glm_blocks(const ng_model *model, const ng_predictor_ops *second,
                     ng_model_spec *spec) {
     spec->family = model->family;
     for (size_t b = 0; b < model->family.blocks; b++) {
+        bool fixed = b > 0 && second == &ng_predictor_fixed;
         spec->block[b] = (ng_model_block){
             .predictor = b == 0 ? &ng_predictor_linear : second,
             .inputs = b == 0 ? model->design->width : 0,
-            .link = model->links[b]};
+            .link = model->links[b],
+            .value =
+                fixed ? ngi_glm_dispersion_coordinate(model, model->pilot) : 0};
     }
 }

@@ -67,8 +67,8 @@ static ng_status least_squares(ngi_glm_data *data, const double *target,
     ng_status status;
     NG_TRY(ng_family_init(data->ctx, "normal", 1, &spec.family));
     spec.block[0] =
-        (ng_model_block){&ng_predictor_linear, data->p, NG_LINK_IDENTITY};
-    spec.block[1] = (ng_model_block){&ng_predictor_fixed, 0, NG_LINK_LOG};
+        (ng_model_block){&ng_predictor_linear, data->p, NG_LINK_IDENTITY, 0};
+    spec.block[1] = (ng_model_block){&ng_predictor_fixed, 0, NG_LINK_LOG, 0};
     ng_rows rows = {
         .count = data->n, .y = target, .weight = data->weight, .X = {data->X}};
     NG_TRY(ng_memory_source_init(data->ctx, &rows, &spec.family, spec.block,

@@ -18,6 +18,8 @@ struct ng_model {
     char *target, *weights, *offset, *trials; /* column names or NULL */
     ngi_levels columns;                       /* dist: the columns of y */
     ngi_levels levels; /* of the target, where it has any */
+    /* glm, while it is fitted: the dispersion that the run holds fixed. */
+    double pilot;
     size_t dim;
     double *theta; /* glm: outputs x width, raw columns; dist: z */
     ng_parameter *parameter;
@@ -47,10 +49,13 @@ static inline bool ngi_model_has_classes(const ng_model *model) {
     return model->family.ops->discrete && model->family.dim_mean > 1;
 }
 
-/* Directions in which the data say nothing: count vectors of d. */
+/* Directions in which the data say nothing: `count` orthonormal vectors (x d)
+ * in the coordinates theta / scale that give the information a unit diagonal.
+ */
 typedef struct ngi_null_space {
     size_t count;
     double *vector; /* to be freed by ngi_free; NULL if there are none */
+    double *scale;  /* d, behind the vectors */
 } ngi_null_space;
 
 /* The inverse of the symmetric A (d x d, lower) in place and mirrored, by
@@ -88,12 +93,12 @@ ng_status ngi_glm_family_find(ng_ctx *ctx, const char *name,
 ng_status ngi_glm_link(ng_ctx *ctx, const ngi_glm_family *family,
                        const char *name, ng_link *out);
 
-/* The estimated dispersion in the coordinate of the family's second block:
- * log sd of a normal, log shape of a gamma or inverse Gaussian. */
-double ngi_glm_dispersion_coordinate(const ng_model *model);
+/* A dispersion in the coordinate of the family's second block: log sd of a
+ * normal, log shape of a gamma or inverse Gaussian. */
+double ngi_glm_dispersion_coordinate(const ng_model *model, double dispersion);
 
-/* The spec of a glm model over a design, its second block (dispersion) at
- * what `second` says: fixed, or none where theta carries it. */
+/* The spec of a glm model over a design, its second block (dispersion) as
+ * `second` says: fixed at the pilot, or none where theta carries it. */
 void ngi_glm_blocks(const ng_model *model, const ng_predictor_ops *second,
                     ng_model_spec *spec);
 

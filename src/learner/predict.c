@@ -24,8 +24,8 @@ static void list_column(lists *l, const char *name, bool factor) {
         l->numeric[l->numerics++] = name;
 }
 
-void ng_model_columns(const ng_model *model, int with_target,
-                      ng_frame_options *options) {
+ng_status ng_model_columns(const ng_model *model, int with_target,
+                           ng_frame_options *options) {
     enum { NAMED = 4 };
     size_t most = (model->design ? model->design->terms : 0) +
                   model->columns.count + NAMED;
@@ -36,7 +36,7 @@ void ng_model_columns(const ng_model *model, int with_target,
         owner->column_list =
             ngi_alloc(model->ctx, 3 * most, sizeof *owner->column_list);
     if (!owner->column_list)
-        return;
+        return NG_ENOMEM;
     lists l = {owner->column_list,
                owner->column_list + most,
                owner->column_list + 2 * most,
@@ -60,6 +60,7 @@ void ng_model_columns(const ng_model *model, int with_target,
     options->factor_count = l.factor_count;
     options->numeric = l.numeric;
     options->numerics = l.numerics;
+    return NG_OK;
 }
 
 /* ---- z of the rows of a frame ---- */
@@ -80,7 +81,8 @@ static ng_status glm_coordinates(const ng_model *model, const ng_frame *frame,
         goto fail;
     }
     memcpy(theta, model->theta, model->dim * sizeof *theta);
-    theta[model->dim] = ngi_glm_dispersion_coordinate(model);
+    theta[model->dim] =
+        ngi_glm_dispersion_coordinate(model, model->summary.dispersion);
     NG_TRY_GOTO(ngi_design_fill(model->design, frame, X));
     if (model->offset)
         NG_TRY_GOTO(ngi_require_numeric(ctx, frame, model->offset, &offset));

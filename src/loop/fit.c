@@ -48,7 +48,8 @@ void ngi_clock_stop(ng_fit *fit) {
 /* ---- What steps ask for ---- */
 
 double ngi_change_slack(const ng_fit *fit) {
-    /* A kink looks like a change lost in rounding, and is none. */
+    /* At a kink the slope promises what no step keeps, and an allowance for
+     * rounding would let steps at its level go on for ever. */
     if (!fit->problem->smooth)
         return 0;
     return 8 * DBL_EPSILON * (1 + fabs(fit->objective));
@@ -281,6 +282,35 @@ static ng_status judge(ng_fit *fit) {
     return NG_OK;
 }
 
+/* A singular metric answers with its pseudo-inverse, which cannot see a
+ * gradient outside its range: a decrement of zero is then no optimum but a run
+ * that left for where the Fisher vanishes. What rounding leaves outside is
+ * small beside the steepest gradient of the run. */
+static ng_status check_range(ng_fit *fit) {
+    ng_problem *problem = fit->problem;
+    size_t d = problem->dim;
+    double norm = ngi_norm(d, fit->gradient);
+    fit->steepest = fmax(fit->steepest, norm);
+    double allowance = sqrt(DBL_EPSILON) * (1 + fit->steepest);
+    if (!fit->metric->repaired || norm <= allowance)
+        return NG_OK;
+    /* An indefinite Hessian has been made definite, and its residual means
+     * nothing; but a direction of zero is one of a Hessian of zero. */
+    if (fit->metric->options.fisher.kind == NG_FISHER_OBSERVED) {
+        if (ngi_max_abs(d, fit->direction) == 0)
+            fit->report.stop = NG_FLAT;
+        return NG_OK;
+    }
+    /* direction = -(F + P)^+ g, so this is the residual of the solve. */
+    NG_TRY(ng_metric_product(fit->metric, fit->direction, fit->scratch));
+    if (problem->ops->penalty_product)
+        problem->ops->penalty_product(problem, fit->direction, fit->scratch);
+    ngi_axpy(d, 1, fit->gradient, fit->scratch);
+    if (ngi_norm(d, fit->scratch) > fmax(allowance, 0.5 * norm))
+        fit->report.stop = NG_FLAT;
+    return NG_OK;
+}
+
 /* An iterative metric need not solve to the last digit far from the optimum:
  * a residual that shrinks with the decrement keeps the run's quadratic end
  * (Dembo, Eisenstat & Steihaug 1982). */
@@ -305,6 +335,7 @@ static ng_status direct(ng_fit *fit) {
     relax_solves(fit);
     NG_TRY(ngi_metric_direction(fit, 0));
     report->decrement = decrement_of(-fit->slope);
+    NG_TRY(check_range(fit));
     if (fit->damping > 0)
         NG_TRY(ngi_metric_direction(fit, fit->damping));
     report->damping = fit->damping;
@@ -374,6 +405,8 @@ static ng_status iterate(ng_fit *fit) {
         NG_TRY(judge(fit));
     ngi_clock_start(fit);
     NG_TRY(direct(fit));
+    if (report->stop != NG_RUNNING)
+        return NG_OK;
     bool last = converged(fit);
     if (last && fit->rule) {
         report->stop = NG_CONVERGED;

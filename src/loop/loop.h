@@ -54,6 +54,7 @@ struct ng_fit {
     double form;             /* d' F d of the direction, NaN if not known */
     double length, last_length, change, kl; /* of the trial */
     double last_decrement;
+    double steepest; /* largest |gradient| so far */
     ng_report report;
     struct timespec started;
     bool clock_runs;

@@ -42,7 +42,12 @@ ng_status ng_metric_create(ng_problem *problem, const ng_metric_ops *ops,
     metric->ops = ops;
     metric->problem = problem;
     metric->options = *options;
-    ng_status status = ops->create(metric);
+    ng_status status = NG_OK;
+    if (problem->ops->reserve)
+        status = problem->ops->reserve(problem, &options->fisher,
+                                       NG_RESERVE_NOTHING);
+    if (status == NG_OK)
+        status = ops->create(metric);
     if (status != NG_OK) {
         ngi_free(problem->ctx, metric);
         return status;

@@ -97,6 +97,12 @@ static void factor_block(size_t n, const double *F, const double *penalty,
     for (size_t i = 0; i < n; i++)
         trace += fabs(F[i * n + i]) + penalty[i];
     double lift = 0, first = DBL_EPSILON * (trace > 0 ? trace : 1);
+    if (!isfinite(trace)) { /* the run is lost; let it say so itself */
+        memset(factor, 0, n * n * sizeof *factor);
+        for (size_t i = 0; i < n; i++)
+            factor[i * n + i] = 1;
+        return;
+    }
     do {
         memcpy(factor, F, n * n * sizeof *F);
         for (size_t i = 0; i < n; i++)

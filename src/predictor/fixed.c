@@ -50,6 +50,7 @@ static void jacobian(const ng_predictor *p, size_t n, const double *X,
 
 const ng_predictor_ops ng_predictor_fixed = {
     .name = "fixed",
+    .separable = 1,
     .dim = dim,
     .forward = forward,
     .jvp = jvp,

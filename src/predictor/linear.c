@@ -40,6 +40,7 @@ static void jacobian(const ng_predictor *p, size_t n, const double *X,
 
 const ng_predictor_ops ng_predictor_linear = {
     .name = "linear",
+    .separable = 1,
     .dim = dim,
     .forward = forward,
     .jvp = jvp,

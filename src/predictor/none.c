@@ -6,6 +6,11 @@ static size_t dim(size_t inputs, size_t outputs) {
     return outputs;
 }
 
+static size_t work(const ng_predictor *p) {
+    (void)p;
+    return 1;
+}
+
 static void forward(const ng_predictor *p, size_t n, const double *X,
                     const double *theta, double *eta, size_t ld) {
     (void)X;
@@ -48,7 +53,9 @@ static void jacobian(const ng_predictor *p, size_t n, const double *X,
 
 const ng_predictor_ops ng_predictor_none = {
     .name = "none",
+    .separable = 1,
     .dim = dim,
+    .work = work,
     .forward = forward,
     .jvp = jvp,
     .vjp = vjp,

@@ -116,6 +116,11 @@ static void predict_eta(const ngi_model *m, const ng_rows *rows,
         size_t first = m->spec.family.block[b].first;
         p->ops->forward(p, rows->count, rows->X[b], theta + m->theta_first[b],
                         eta + first, K);
+        double value = m->spec.block[b].value;
+        for (size_t i = 0; value != 0 && i < rows->count; i++) {
+            for (size_t c = 0; c < p->outputs; c++)
+                eta[i * K + first + c] += value;
+        }
         if (!rows->offset[b])
             continue;
         for (size_t i = 0; i < rows->count; i++) {
@@ -462,11 +467,15 @@ static double *take(double *base, size_t *used, size_t count) {
 static size_t lay_out_scratch(const ngi_model *m, double *base,
                               ngi_scratch *s) {
     size_t n = m->block_rows, K = m->spec.family.dim_z, used = 0;
-    size_t widest = 1;
+    size_t widest = 1, written = 0;
     for (size_t b = 0; b < m->spec.family.blocks; b++) {
-        if (m->predictor[b].dim > 0 && m->spec.block[b].inputs > widest)
-            widest = m->spec.block[b].inputs;
+        const ng_predictor *p = &m->predictor[b];
+        size_t own = p->ops->work ? p->ops->work(p) : 0;
+        if (p->dim > 0 && p->inputs > widest)
+            widest = p->inputs;
+        written = own > written ? own : written;
     }
+    widest = written > widest ? written : widest;
     double **row_pieces[] = {&s->eta, &s->z, &s->dz, &s->d2z,
                              &s->z1,  &s->u, &s->xi};
     for (size_t i = 0; i < sizeof row_pieces / sizeof *row_pieces; i++)
@@ -476,7 +485,8 @@ static size_t lay_out_scratch(const ngi_model *m, double *base,
     s->value = take(base, &used, n);
     s->value1 = take(base, &used, n);
     s->y = take(base, &used, n * m->spec.family.dim_y);
-    s->jacobian = take(base, &used, 2 * n);
+    s->jacobian = take(base, &used, 2 * n * written);
+    s->jacobian_size = n * written;
     s->scaled = take(base, &used, n * widest);
     s->work = take(base, &used, ng_family_work(&m->spec.family));
     s->gradient = take(base, &used, m->base.dim);

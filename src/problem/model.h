@@ -14,7 +14,8 @@ typedef struct ngi_scratch {
     double *M1;                 /* a second one, where derivatives need it */
     double *value, *value1;     /* rows */
     double *y;                  /* rows x dim_y: sampled labels */
-    double *jacobian;           /* rows x the widest predictor's need */
+    double *jacobian;           /* two of rows x the widest predictor's need */
+    size_t jacobian_size;       /* of one */
     double *scaled;             /* rows x the widest Jacobian */
     double *work;               /* of the family */
     double *gradient;           /* dim: this worker's share */

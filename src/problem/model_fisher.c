@@ -168,8 +168,8 @@ void ngi_model_accumulate_F(const ngi_model *m, const ng_rows *rows, size_t n,
     for (size_t a = m->free_first; a < m->free_first + m->free_count; a++) {
         jacobian ja = component_jacobian(m, &part, theta, a, s->jacobian);
         for (size_t b = m->free_first; b <= a && ja.count; b++) {
-            jacobian jb =
-                component_jacobian(m, &part, theta, b, s->jacobian + n);
+            jacobian jb = component_jacobian(m, &part, theta, b,
+                                             s->jacobian + s->jacobian_size);
             /* value1 is free here: weights of the pair. */
             for (size_t i = 0; i < n; i++) {
                 double w = row_weight[i];
@@ -214,6 +214,10 @@ static size_t component_width(const ngi_model *m, size_t component) {
 size_t ngi_model_fisher_block_sizes(const ng_problem *problem, size_t *size) {
     const ngi_model *m = ngi_model_of(problem);
     size_t blocks = 0;
+    for (size_t b = 0; b < m->spec.family.blocks; b++) {
+        if (!m->predictor[b].ops->separable)
+            return 0;
+    }
     for (size_t a = 0; a < m->spec.family.dim_z; a++) {
         size_t width = component_width(m, a);
         if (width && size)

@@ -9,11 +9,8 @@ enum { MAX_HALVINGS = 60 };
 /* Nocedal & Wright's customary share. */
 static const double ARMIJO = 1e-4;
 
-/* At a kink the slope promises what no step keeps, and an allowance for
- * rounding would let steps at its level go on for ever. */
 static bool acceptable(const ng_fit *fit) {
-    double slack = fit->problem->smooth ? ngi_change_slack(fit) : 0;
-    double goal = ARMIJO * fit->length * fit->slope + slack;
+    double goal = ARMIJO * fit->length * fit->slope + ngi_change_slack(fit);
     bool near = fit->options.kl <= 0 || fit->kl <= fit->options.kl;
     return fit->change <= goal && isfinite(fit->kl) && near;
 }

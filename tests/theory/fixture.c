@@ -72,12 +72,12 @@ void small_init(small *s, const char *family, size_t size, size_t rows,
 }
 
 void small_none(small *s, size_t block, ng_link link) {
-    s->block[block] = (ng_model_block){&ng_predictor_none, 0, link};
+    s->block[block] = (ng_model_block){&ng_predictor_none, 0, link, 0};
 }
 
 void small_linear(small *s, size_t block, ng_link link, size_t inputs,
                   const double *X) {
-    s->block[block] = (ng_model_block){&ng_predictor_linear, inputs, link};
+    s->block[block] = (ng_model_block){&ng_predictor_linear, inputs, link, 0};
     s->rows.X[block] = X;
 }
 

@@ -56,7 +56,7 @@ static ng_status run(ng_ctx *own, const ng_fit_options *options, counter *count,
     ng_report report;
     ng_model_spec spec = {.ridge = RIDGE};
     spec.block[0] =
-        (ng_model_block){&ng_predictor_linear, INPUTS, NG_LINK_PROBIT};
+        (ng_model_block){&ng_predictor_linear, INPUTS, NG_LINK_PROBIT, 0};
     ng_rows rows = {.count = ROWS, .y = Y, .X = {X}};
     ng_status status = ng_family_init(own, "bernoulli", 1, &spec.family);
     if (status == NG_OK)
