@@ -119,6 +119,10 @@ static int tune(task *t, const double *rates, size_t count, runner *r) {
     if (!options->json)
         printf("%-9s", r->name);
     r->rate = rates[0];
+    r->tried = rates;
+    r->reached = malloc(count * sizeof *r->reached);
+    if (!r->reached)
+        return cli_complain(CLI_RESOURCES, "out of memory");
     for (size_t i = 0; i < count && !cli_interrupted(); i++) {
         runner trial = *r;
         ng_model *model = NULL;
@@ -130,6 +134,7 @@ static int tune(task *t, const double *rates, size_t count, runner *r) {
         int status = run(t, r, rates[i], (size_t)options->tune_iter, false,
                          &trial, &model);
         judge(&trial, &objective, &length);
+        r->reached[r->trials++] = objective;
         show_progress(t, ++t->runs, t->total_runs);
         free(trial.point);
         ng_model_destroy(&model);
@@ -262,6 +267,11 @@ static int read_task(const cli_options *options, task *t, ng_frame **frame) {
     return status;
 }
 
+static void free_runner(runner *r) {
+    free(r->point);
+    free(r->reached);
+}
+
 static int compare(const cli_options *options, bool is_glm) {
     task t = {.options = options, .is_glm = is_glm};
     ng_frame *frame = NULL;
@@ -276,7 +286,7 @@ static int compare(const cli_options *options, bool is_glm) {
     if (status == CLI_DONE)
         status = race(&t, rates, rate_count, runners, count);
     for (size_t i = 0; runners && i < count; i++)
-        free(runners[i].point);
+        free_runner(&runners[i]);
     free(runners);
     free(rates);
     free(t.start);

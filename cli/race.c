@@ -148,10 +148,20 @@ static int draw(ng_ctx *ctx, const cli_options *options, const char *tsv,
     return status;
 }
 
+static json_t *search_json(const runner *r) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < r->trials; i++)
+        json_array_append_new(array, json_pack("{s:f, s:o}", "rate",
+                                               r->tried[i], "objective",
+                                               cli_number(r->reached[i])));
+    return array;
+}
+
 static json_t *runner_json(const runner *r, double best) {
     json_t *object = json_object();
     json_object_set_new(object, "optimizer", json_string(r->name));
     json_object_set_new(object, "rate", cli_number(r->rate));
+    json_object_set_new(object, "tuning", search_json(r));
     json_object_set_new(object, "stop", json_string(ng_stop_text(r->stop)));
     if (r->points == 0)
         return object;

@@ -14,6 +14,10 @@ typedef struct runner {
     const char *name;
     ng_optimizer optimizer;
     double rate;
+    /* The search: objectives reached, by rate. */
+    const double *tried;
+    double *reached;
+    size_t trials;
     race_point *point;
     size_t points, room;
     ng_stop stop;

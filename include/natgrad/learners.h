@@ -15,7 +15,7 @@ typedef struct ng_model ng_model;
 #define NG_STD_ERRORS_LIST(X)                                                  \
     X(NG_SE_EXPECTED, "expected") /* inverse of the exact Fisher */            \
     X(NG_SE_OBSERVED, "observed") /* inverse of the Hessian */                 \
-    X(NG_SE_ROBUST, "robust")     /* sandwich, HC0 */                          \
+    X(NG_SE_ROBUST, "robust")     /* sandwich, HC0: squares the weights */     \
     X(NG_SE_NONE, "none")         /* spares the dense matrix */
 #define NG_ENUMERATOR(name, key) name,
 typedef enum ng_std_errors { NG_STD_ERRORS_LIST(NG_ENUMERATOR) } ng_std_errors;
@@ -101,8 +101,8 @@ typedef struct ng_summary {
     const double *covariance; /* parameters^2; NULL if not computed */
     double dispersion;        /* glm */
     double loss; /* nats per example at the estimates, without penalty and
-                    with the estimated dispersion (a run's reports, where
-                    dispersion is 1, are not on this scale) */
+                    with the estimated dispersion (a run reports at that of the
+                    constant model) */
     double log_likelihood, aic, bic; /* R's definitions */
     double deviance, null_deviance;  /* glm; NaN where undefined */
     double accuracy; /* of the data, a fraction; NaN unless classes */

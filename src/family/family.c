@@ -55,7 +55,8 @@ ng_status ng_family_init(ng_ctx *ctx, const char *name, size_t size,
         out->size = size;
         if (!out->ops->shape(size, out))
             return ngi_fail(ctx, NG_EUSAGE,
-                            "family \"%s\" cannot have size %zu", name, size);
+                            "family \"%s\" cannot have %zu levels or columns",
+                            name, size);
         return NG_OK;
     }
     return unknown_family(ctx, name);
