@@ -277,6 +277,10 @@ static ng_status judge(ng_fit *fit) {
                             fit->scratch));
     NG_TRY(ng_metric_factor(fit->judge, 0));
     NG_TRY(ng_metric_solve(fit->judge, fit->gradient, fit->scratch));
+    /* A Fisher of zero judges nothing. */
+    if (fit->judge->repaired &&
+        ngi_max_abs(fit->problem->dim, fit->scratch) == 0)
+        return NG_OK;
     report->decrement =
         decrement_of(ngi_dot(fit->problem->dim, fit->gradient, fit->scratch));
     return NG_OK;
@@ -294,9 +298,11 @@ static ng_status check_range(ng_fit *fit) {
     double allowance = sqrt(DBL_EPSILON) * (1 + fit->steepest);
     if (!fit->metric->repaired || norm <= allowance)
         return NG_OK;
-    /* An indefinite Hessian has been made definite, and its residual means
-     * nothing; but a direction of zero is one of a Hessian of zero. */
-    if (fit->metric->options.fisher.kind == NG_FISHER_OBSERVED) {
+    /* An indefinite Hessian has been made definite, and a few draws of the
+     * labels need not span the gradient: their residuals mean nothing. But a
+     * direction of zero is one of a matrix of zero. */
+    ng_fisher_kind kind = fit->metric->options.fisher.kind;
+    if (kind == NG_FISHER_OBSERVED || kind == NG_FISHER_SAMPLED) {
         if (ngi_max_abs(d, fit->direction) == 0)
             fit->report.stop = NG_FLAT;
         return NG_OK;
