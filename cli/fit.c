@@ -130,6 +130,9 @@ static int fit(const cli_options *options, bool is_glm) {
         status = run(ctx, options, &t, frame, &model);
     if (status == CLI_DONE)
         status = add_test(ctx, options, model, extra);
+    if (status == CLI_DONE && options->missing)
+        json_object_set_new(extra, "dropped",
+                            json_integer((json_int_t)ng_frame_dropped(frame)));
     if (status == CLI_DONE)
         status = deliver(ctx, options, model, json_incref(extra));
     json_decref(extra);

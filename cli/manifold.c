@@ -56,7 +56,12 @@ static int find_link(ng_ctx *ctx, const char *name, ng_link *out) {
             return CLI_DONE;
         }
     }
-    return cli_fail(ctx, ng_link_find(ctx, name, out));
+    if (ng_link_find(ctx, name, out) == NG_OK)
+        return CLI_DONE;
+    return cli_complain(CLI_USAGE,
+                        "unknown parametrization \"%s\"; expected "
+                        "probability, logit, sd, log-sd, precision or a link",
+                        name);
 }
 
 static ng_link own_link(ng_coordinate coordinate) {
@@ -258,14 +263,16 @@ static void plot_lines(ng_writer *writer, const char *tsv, const path *paths,
                        size_t count, const char *using_columns) {
     static const char *const colour[] = {"#d62728", "#1f77b4", "#2ca02c",
                                          "#9467bd", "#8c564b"};
+    /* Natural paths coincide: each is drawn inside the one before. */
+    static const char *const width[] = {"9", "6", "3", "2", "1"};
     for (size_t i = 0; i < count; i++) {
         bool natural = paths[i].optimizer == NG_NATURAL;
         ng_writer_print(writer,
                         ", \\\n  '%s' index %zu using %s with lines lw %s "
                         "lc rgb '%s' dt %s title '%s, %s'",
-                        tsv, i, using_columns, natural ? "3" : "1.5",
-                        colour[i / 2 % 5], natural ? "(10,6)" : "1",
-                        natural ? "natural" : "plain",
+                        tsv, i, using_columns,
+                        natural ? width[i / 2 % 5] : "1.5", colour[i / 2 % 5],
+                        "1", natural ? "natural" : "plain",
                         paths[i].parametrization);
     }
     ng_writer_print(writer, "\n");
@@ -291,14 +298,20 @@ static int write_script(const manifold *m, const path *paths, size_t count,
                     png ? "png size 1000,640" : "svg size 1000,640 dynamic",
                     picture);
     if (c >= 2) {
+        double low[2], high[2];
+        bounds(m, paths, count, 0, &low[0], &high[0]);
+        bounds(m, paths, count, 1, &low[1], &high[1]);
+        ng_writer_print(writer,
+                        "set xrange [%.9g:%.9g]\nset yrange "
+                        "[%.9g:%.9g]\n",
+                        low[0], high[0], low[1], high[1]);
         ng_writer_print(
             writer,
             "set table $contours\nset contour base\nunset surface\n"
             "set cntrparam levels discrete 0.01,0.03,0.1,0.3,1,3\n"
             "splot '%s' using 1:2:3\nunset table\nunset contour\n"
             "set xlabel '%s'\nset ylabel '%s'\n"
-            "set title 'paths of equal steps in nats over contours of KL "
-            "from the optimum (0.01, 0.03, ... 3 nats)'\n"
+            "set title 'contours: KL from the optimum, 0.01 to 3 nats'\n"
             "set datafile separator whitespace\n"
             "plot $contours using 1:2 with lines lc rgb '#c0c0c0' notitle, "
             "\\\n  '-' using 1:2 with points pt 7 ps 1.5 lc rgb 'black' "
@@ -349,7 +362,7 @@ static void print_row(const manifold *m, const path *p) {
            p->gap[p->points - 1]);
     for (size_t j = 0; j < c; j++)
         printf(" %12.6g", last[j]);
-    puts(p->gap[p->points - 1] > ARRIVED ? "  (cut)" : "");
+    puts(p->gap[p->points - 1] > ARRIVED ? "  (cut short)" : "");
 }
 
 /* How far apart two paths of the same rule lie: the largest KL-gap difference

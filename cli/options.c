@@ -318,6 +318,16 @@ static int check_contradictions(const command_row *command,
     return check_excluded(o);
 }
 
+static int check_plot(const cli_options *o) {
+    const char *dot = o->plot ? strrchr(o->plot, '.') : NULL;
+    if (!o->plot || (dot && (is(dot, ".svg") || is(dot, ".png"))))
+        return CLI_DONE;
+    return cli_complain(CLI_USAGE,
+                        "--plot: expected a name that ends in .svg or .png, "
+                        "found \"%s\"",
+                        o->plot);
+}
+
 static int check(const command_row *command, const cli_options *options) {
     if (options->positionals < command->least)
         return cli_complain(CLI_USAGE, "expected: %s", command->usage);
@@ -331,7 +341,8 @@ static int check(const command_row *command, const cli_options *options) {
         return cli_complain(CLI_USAGE, "expected --target");
     if ((command->bit & DISTS) && !options->column && !options->columns.count)
         return cli_complain(CLI_USAGE, "expected --column or --columns");
-    return check_contradictions(command, options);
+    int status = check_plot(options);
+    return status == CLI_DONE ? check_contradictions(command, options) : status;
 }
 
 int cli_parse(int argc, char **argv, const char *name, cli_options *options,

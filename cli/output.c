@@ -77,6 +77,11 @@ static void print_table(const ng_summary *s) {
     if (s->link)
         printf(", link %s", s->link);
     printf(", n = %.10g\n", s->n);
+    if (s->levels == 2)
+        printf("models %s = \"%s\" (the other level is \"%s\")\n",
+               s->target ? s->target : "y", s->level[1], s->level[0]);
+    else if (s->levels)
+        printf("reference level \"%s\"\n", s->level[0]);
     print_parameters(s);
     putchar('\n');
     if (isfinite(s->deviance))

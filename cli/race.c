@@ -112,16 +112,17 @@ static int write_script(ng_ctx *ctx, const char *path, const char *tsv,
         return status;
     const char *dot = strrchr(picture, '.');
     bool png = dot && strcmp(dot, ".png") == 0;
-    ng_writer_print(
-        writer,
-        "set terminal %s\nset output '%s'\n"
-        "set datafile separator tab\nset logscale xy\n"
-        "set format y '10^{%%L}'\nset key at graph 0.97,0.45 font ',11'\n"
-        "set grid lc rgb '#dddddd'\n"
-        "set ylabel 'objective above the best reached "
-        "(nats per example)'\n"
-        "set multiplot layout 1,2\n",
-        png ? "png size 1200,480" : "svg size 1200,480 dynamic", picture);
+    ng_writer_print(writer,
+                    "set terminal %s\nset output '%s'\n"
+                    "set datafile separator tab\nset logscale xy\n"
+                    "set format y '10^{%%L}'\nset key at graph 0.97,0.45 "
+                    "opaque font ',11'\n"
+                    "set grid lc rgb '#dddddd'\n"
+                    "set ylabel 'objective above the best reached "
+                    "(nats per example)'\n"
+                    "set multiplot layout 1,2\n",
+                    png ? "png size 1200,480" : "svg size 1200,480 dynamic",
+                    picture);
     write_panel(writer, tsv, runners, count, "iterations (log scale)",
                 "($3 + 1)", "");
     ng_writer_print(writer, "set nokey\nset ylabel ''\n");

@@ -94,6 +94,9 @@ typedef struct ng_parameter {
 
 typedef struct ng_summary {
     const char *learner, *family, *link; /* link: NULL for dist */
+    const char *target;                  /* glm */
+    size_t levels; /* of the target, 0 unless it has any; the first is the */
+    const char *const *level; /* reference, the second of two the success */
     double n; /* sum of weights (dist), rows of non-zero weight (glm) */
     double df_residual; /* glm */
     size_t parameters;

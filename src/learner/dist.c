@@ -293,7 +293,16 @@ static ng_status standard_errors(const ng_dist_options *options,
     for (size_t i = 0; i < c; i++) {
         model->parameter[i].std_error = ngi_standard_error(
             model->covariance[i * c + i], d, J + i * d, &null_space);
-        estimable = estimable && !isinf(model->parameter[i].std_error);
+        if (!isfinite(model->parameter[i].estimate))
+            model->parameter[i].std_error = NAN;
+        estimable = estimable && isfinite(model->parameter[i].std_error);
+    }
+    for (size_t i = 0; i < c; i++) {
+        if (isinf(model->parameter[i].estimate))
+            NG_TRY_GOTO(ngi_model_warn(model,
+                                       "%s is at infinity: the data do not "
+                                       "bound it",
+                                       model->parameter[i].term));
     }
     if (!estimable)
         NG_TRY_GOTO(ngi_model_warn(

@@ -375,7 +375,14 @@ static void fill_likelihood(const ngi_glm_family *family, ng_model *model,
         s->accuracy = fitted->right / data->total_weight;
 }
 
-static ng_status add_warnings(const ng_glm_options *options, ng_model *model,
+/* Deviance that is rounding beside the null model's. */
+static bool is_perfect(const ngi_glm_family *family, const ng_summary *s) {
+    return family->dispersion &&
+           s->deviance <= sqrt(DBL_EPSILON) * DBL_EPSILON * s->null_deviance;
+}
+
+static ng_status add_warnings(const ng_glm_options *options,
+                              const ngi_glm_family *family, ng_model *model,
                               const sums *fitted) {
     ng_summary *s = &model->summary;
     if (s->rank < model->dim)
@@ -384,6 +391,11 @@ static ng_status add_warnings(const ng_glm_options *options, ng_model *model,
             "the design is rank-deficient: %zu of %zu coefficients are not "
             "determined by the data; of the many answers this is one",
             model->dim - s->rank, model->dim));
+    if (is_perfect(family, s)) {
+        s->loss = NAN;
+        NG_TRY(ngi_model_warn(model, "the fit is perfect to rounding: standard "
+                                     "errors and likelihood mean nothing"));
+    }
     if (fitted->saturated && options->l2 == 0)
         NG_TRY(ngi_model_warn(
             model, "fitted probabilities of 0 or 1 occurred: the classes may "
@@ -436,7 +448,7 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     if (model->covariance)
         fill_standard_errors(options, family, model, data, &null_space, raw);
     fill_likelihood(family, model, data, &fitted);
-    NG_TRY_GOTO(add_warnings(options, model, &fitted));
+    NG_TRY_GOTO(add_warnings(options, family, model, &fitted));
 fail:
     ngi_free(data->ctx, gradient);
     ngi_free(data->ctx, null_space.vector);

@@ -89,6 +89,11 @@ void ngi_model_record_run(ng_model *model, const ng_report *report) {
 }
 
 const ng_summary *ng_model_summary(const ng_model *model) {
+    /* The summary speaks of names that the model holds. */
+    ng_summary *summary = &((ng_model *)model)->summary;
+    summary->target = model->target;
+    summary->levels = model->levels.count;
+    summary->level = (const char *const *)model->levels.name;
     return &model->summary;
 }
 

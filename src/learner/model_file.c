@@ -37,24 +37,28 @@ static json_t *terms_json(const ngi_design *design) {
 
 static json_t *header(const ng_model *model) {
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s?, s:I, s:o, s:o, s:o}", "version", ng_version(),
+        "{s:s, s:s, s:s, s:s?, s:I, s:o, s:o}", "version", ng_version(),
         "learner", model->summary.learner, "family", model->family_name, "link",
         model->link_name, "size", (json_int_t)model->family.size, "levels",
-        levels_json(&model->levels), "columns", levels_json(&model->columns),
-        "result", ngi_model_result(model));
-    if (!object || !model->is_glm)
-        return object;
-    json_t *glm =
-        json_pack("{s:s, s:s?, s:s?, s:s?, s:b, s:o}", "target", model->target,
-                  "weights", model->weights, "offset", model->offset, "trials",
-                  model->trials, "intercept", model->design->intercept, "terms",
-                  terms_json(model->design));
-    if (!glm || json_object_update(object, glm) != 0) {
-        json_decref(object);
-        object = NULL;
+        levels_json(&model->levels), "columns", levels_json(&model->columns));
+    json_t *glm = NULL;
+    bool failed = !object;
+    if (model->is_glm) {
+        glm = json_pack("{s:s, s:s?, s:s?, s:s?, s:b, s:o}", "target",
+                        model->target, "weights", model->weights, "offset",
+                        model->offset, "trials", model->trials, "intercept",
+                        model->design->intercept, "terms",
+                        terms_json(model->design));
+        failed = failed || !glm || json_object_update(object, glm) != 0;
     }
     json_decref(glm);
-    return object;
+    /* The long part last, where a person looks for it. */
+    failed = failed || json_object_set_new(object, "result",
+                                           ngi_model_result(model)) != 0;
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 ng_status ng_model_save(const ng_model *model, const char *path) {

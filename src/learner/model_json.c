@@ -75,6 +75,18 @@ static json_t *covariance_json(const ng_model *model) {
     return rows;
 }
 
+static json_t *levels_json(const ng_model *model) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < model->levels.count; i++) {
+        if (json_array_append_new(array, json_string(model->levels.name[i])) !=
+            0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static json_t *warnings_json(const ng_model *model) {
     json_t *array = json_array();
     for (size_t i = 0; array && i < model->summary.warnings; i++) {
@@ -116,6 +128,8 @@ json_t *ngi_model_result(const ng_model *model) {
         {"learner", json_string(s->learner), true},
         {"family", json_string(s->family), true},
         {"link", text_or_null(s->link), glm},
+        {"target", text_or_null(model->target), glm},
+        {"levels", levels_json(model), model->levels.count > 0},
         {"n", count_json(s->n), true},
         {"df_residual", count_json(s->df_residual), glm},
         {glm ? "coefficients" : "parameters", parameters_json(model), true},

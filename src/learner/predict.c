@@ -433,10 +433,12 @@ ng_status ng_model_kl(const ng_model *a, const ng_model *b,
     ng_status status = NG_OK;
     size_t n = a->is_glm || b->is_glm ? 0 : 1;
     if (!same_kind(a, b))
-        return ngi_fail(a->ctx, NG_EUSAGE,
-                        "the models are of families \"%s\" and \"%s\" or of "
-                        "different levels: no KL between them",
-                        a->family_name, b->family_name);
+        return ngi_fail(
+            a->ctx, NG_EUSAGE,
+            "no KL between a model of family \"%s\" with %zu levels "
+            "and one of family \"%s\" with %zu: expected the "
+            "same family and levels",
+            a->family_name, a->levels.count, b->family_name, b->levels.count);
     if (n == 0 && !frame)
         return ngi_fail(a->ctx, NG_EUSAGE,
                         "the models have inputs: expected data");

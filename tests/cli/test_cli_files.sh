@@ -140,7 +140,7 @@ expect test_data_of_wrong_kind 3 \
 # ---- Models of different kinds ----
 run glm good.csv --target g --family binomial --features x --out b.safetensors
 expect kl_of_different_families 2 \
-    'the models are of families "gaussian" and "binomial" or of different levels: no KL between them' \
+    'no KL between a model of family "gaussian" with 0 levels and one of family "binomial" with 2: expected the same family and levels' \
     kl m.safetensors b.safetensors good.csv
 expect kl_without_data 2 'the models have inputs: expected data' \
     kl m.safetensors m.safetensors
