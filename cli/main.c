@@ -63,6 +63,13 @@ static void on_warning(void *user, const char *message) {
     fprintf(stderr, "natgrad: warning: %s\n", message);
 }
 
+static void catch_interrupts(void) {
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 int cli_context(const cli_options *options, ng_ctx **out) {
     ng_ctx_options how = {.threads = (size_t)options->threads,
                           .warn = on_warning};
@@ -71,10 +78,8 @@ int cli_context(const cli_options *options, ng_ctx **out) {
     if (status != NG_OK)
         return cli_complain(CLI_RESOURCES, "%s", ng_status_text(status));
     active = *out;
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    if (interrupted) /* between the start of the program and here */
+        ng_cancel(*out);
     return CLI_DONE;
 }
 
@@ -141,6 +146,7 @@ static int finish(int status) {
 
 int main(int argc, char **argv) {
     int words;
+    catch_interrupts();
     if (argc < 2) {
         print_usage(stderr);
         return CLI_USAGE;
