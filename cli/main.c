@@ -1,6 +1,7 @@
 /* natgrad: dispatch, errors, signals. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -88,6 +89,15 @@ void cli_context_destroy(ng_ctx **ctx) {
     ng_ctx_destroy(ctx);
 }
 
+/* A closed descriptor would be given to the next file opened, and messages
+ * would land in it. Unusable ones take the places. */
+static void occupy_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    }
+}
+
 typedef struct subcommand {
     const char *name;
     int (*run)(const cli_options *options);
@@ -146,6 +156,7 @@ static int finish(int status) {
 
 int main(int argc, char **argv) {
     int words;
+    occupy_standard_descriptors();
     catch_interrupts();
     if (argc < 2) {
         print_usage(stderr);

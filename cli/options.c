@@ -304,6 +304,8 @@ static int check_contradictions(const command_row *command,
                                 const cli_options *o) {
     if (o->column && o->columns.count)
         return contradiction("column", "columns");
+    if (o->trace && !is(o->trace, "-") && is(o->out, o->trace))
+        return contradiction("out", "trace");
     if (o->features.count && o->exclude.count)
         return contradiction("features", "exclude");
     if (o->fisher_samples != 1 && !is(o->fisher, "sampled"))

@@ -300,8 +300,8 @@ static ng_status standard_errors(const ng_dist_options *options,
     for (size_t i = 0; i < c; i++) {
         if (isinf(model->parameter[i].estimate))
             NG_TRY_GOTO(ngi_model_warn(model,
-                                       "%s is at infinity: the data do not "
-                                       "bound it",
+                                       "%s is at infinity, or beyond the "
+                                       "range of numbers",
                                        model->parameter[i].term));
     }
     if (!estimable)

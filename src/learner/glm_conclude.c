@@ -444,6 +444,12 @@ ng_status ngi_glm_conclude(const ng_glm_options *options,
     NG_TRY_GOTO(null_deviance(options, family, model, data, &s->null_deviance));
     memcpy(model->theta, theta, d * sizeof *theta);
     to_raw(data, model->family.block[0].count, model->theta, 1);
+    if (s->converged && !ngi_all_finite(d, model->theta)) {
+        status = ngi_fail(data->ctx, NG_ENUMERIC,
+                          "a coefficient is beyond the range of numbers; "
+                          "expected columns of a more usual scale");
+        goto fail;
+    }
     NG_TRY_GOTO(name_parameters(model));
     if (model->covariance)
         fill_standard_errors(options, family, model, data, &null_space, raw);

@@ -67,6 +67,9 @@ ng_status ng_model_save(const ng_model *model, const char *path) {
     size_t d = model->summary.parameters;
     size_t width = model->is_glm ? model->design->width : model->dim;
     size_t shape[2] = {model->dim / width, width}, square[2] = {d, d};
+    if (!ngi_all_finite(model->dim, model->theta))
+        return ngi_fail(model->ctx, NG_ENUMERIC,
+                        "%s: not written: a coefficient is not finite", path);
     json_t *object = header(model);
     char *text = object ? json_dumps(object, JSON_REAL_PRECISION(17)) : NULL;
     json_decref(object);

@@ -355,7 +355,10 @@ static bool converged(ng_fit *fit) {
     double decrement = fit->report.decrement;
     if (isnan(decrement))
         return false;
-    bool stalled = decrement * decrement <= ngi_change_slack(fit) &&
+    /* A huge objective rounds by more than any decrement is worth. */
+    static const double NEAR = 1e-3;
+    bool stalled = decrement <= NEAR &&
+                   decrement * decrement <= ngi_change_slack(fit) &&
                    decrement >= fit->last_decrement;
     fit->last_decrement = decrement;
     return decrement <= fit->options.tolerance || stalled;

@@ -15,7 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 64 }; /* rows of S D^-1 held at once */
+enum {
+    CHUNK = 64,      /* rows of S D^-1 held at once */
+    MOST_ROWS = 2000 /* where they outnumber the parameters: N^3 work */
+};
 
 typedef struct sample_space {
     size_t N;
@@ -51,12 +54,17 @@ static ng_status create(ng_metric *metric) {
         return ngi_fail(ctx, NG_EUNSUPPORTED,
                         "metric \"sample-space\" needs a Fisher that is a sum "
                         "of squares: exact, sampled or empirical");
+    size_t roots = problem->ops->root_rows(problem, &metric->options.fisher);
+    if (roots > d && roots > MOST_ROWS)
+        return ngi_fail(ctx, NG_EUNSUPPORTED,
+                        "metric \"sample-space\" is for fewer rows than "
+                        "parameters: %zu against %zu here",
+                        roots, d);
     sample_space *state = ngi_alloc(ctx, 1, sizeof *state);
     if (!state)
         return NG_ENOMEM;
     metric->state = state;
-    size_t N = problem->ops->root_rows(problem, &metric->options.fisher);
-    state->N = N;
+    size_t N = state->N = roots;
     state->S = ngi_alloc(ctx, N, d * sizeof *state->S);
     state->G = ngi_alloc(ctx, N, N * sizeof *state->G);
     state->w = ngi_alloc(ctx, 3 * N + d, sizeof *state->w);

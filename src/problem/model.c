@@ -40,6 +40,8 @@ static void run_worker(void *user, size_t worker) {
     ngi_pass *pass = user;
     ngi_model *m = pass->model;
     const ng_source *source = &m->spec.source;
+    if (worker >= m->workers)
+        return;
     span blocks = worker_span(m, worker);
     ngi_scratch *s = &m->scratch[worker];
     if (pass->want_gradient)
@@ -95,7 +97,10 @@ ng_status ngi_pass_run(ngi_pass *pass) {
     pass->status = status;
     m->scratch[0].F = pass->F;
     m->scratch[0].F_blocks = pass->F_blocks;
-    ngi_parallel(m->base.ctx, run_worker, pass);
+    if (m->workers == 1)
+        run_worker(pass, 0);
+    else
+        ngi_parallel(m->base.ctx, run_worker, pass);
     for (size_t w = 0; w < m->workers; w++)
         NG_TRY(status[w]);
     for (size_t w = 1; w < m->workers; w++) {
@@ -571,6 +576,7 @@ ng_status ng_model_problem_create(ng_ctx *ctx, const ng_model_spec *spec,
     m->workers = spec->source.random_access ? ngi_threads(ctx) : 1;
     m->block_rows = choose_block_rows(m);
     m->blocks = (spec->source.rows + m->block_rows - 1) / m->block_rows;
+    m->workers = m->workers < m->blocks ? m->workers : m->blocks;
     size_t inputs = m->predictor[m->ridge_block].inputs;
     NG_TRY_GOTO(make_scratch(m));
     NG_TRY_GOTO(copy_vector(ctx, spec->ridge, inputs, &m->ridge));
