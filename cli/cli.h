@@ -111,7 +111,7 @@ int cli_read_for_model(ng_ctx *ctx, const cli_options *options,
 /* Prints a result; `extra` (may be NULL, stolen) is merged into the JSON. */
 int cli_print_model(ng_ctx *ctx, const cli_options *options,
                     const ng_model *model, json_t *extra);
-int cli_print_json(ng_ctx *ctx, json_t *object);
+int cli_print_json(json_t *object);
 json_t *cli_number(double x);
 
 /* A path as it stands between single quotes in a gnuplot script, allocated. */

@@ -58,9 +58,6 @@ int cli_optimizer(const char *option, const char *name, ng_optimizer *out) {
 static int check_fit(const cli_options *o, const ng_fit_options *fit) {
     bool natural = fit->optimizer == NG_NATURAL;
     bool newton = fit->optimizer == NG_NEWTON;
-    if (o->fisher_samples > 1 && fit->fisher != NG_FISHER_SAMPLED)
-        return cli_complain(CLI_USAGE,
-                            "--fisher-samples goes with --fisher sampled");
     if (!natural && !newton && o->metric)
         return cli_complain(CLI_USAGE,
                             "--metric and --optimizer %s contradict each "

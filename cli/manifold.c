@@ -416,7 +416,7 @@ static int report(const manifold *m, const path *paths, size_t count) {
         json_object_set_new(object, "paths", array);
         json_object_set_new(object, "natural_spread", cli_number(natural));
         json_object_set_new(object, "gradient_spread", cli_number(plain));
-        return cli_print_json(m->ctx, object);
+        return cli_print_json(object);
     }
     printf("Steps of %g nats; KL is from the optimum.\n%-12s %-9s %6s %12s",
            m->radius, "in", "gradient", "steps", "KL left");

@@ -9,8 +9,7 @@ json_t *cli_number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-int cli_print_json(ng_ctx *ctx, json_t *object) {
-    (void)ctx;
+int cli_print_json(json_t *object) {
     char *text =
         object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(17))
                : NULL;
@@ -34,7 +33,7 @@ static int print_json(ng_ctx *ctx, const ng_model *model, json_t *extra) {
     if (extra && object)
         json_object_update(object, extra);
     json_decref(extra);
-    return cli_print_json(ctx, object);
+    return cli_print_json(object);
 }
 
 /* Widest name, for the first column. */

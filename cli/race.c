@@ -192,14 +192,13 @@ static json_t *runner_json(const runner *r, double best) {
     return object;
 }
 
-static int print_json(ng_ctx *ctx, const runner *runners, size_t count,
-                      double best) {
+static int print_json(const runner *runners, size_t count, double best) {
     json_t *array = json_array(), *object = json_object();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(array, runner_json(&runners[i], best));
     json_object_set_new(object, "best_objective", cli_number(best));
     json_object_set_new(object, "optimizers", array);
-    return cli_print_json(ctx, object);
+    return cli_print_json(object);
 }
 
 int race_report(ng_ctx *ctx, const cli_options *options, const runner *runners,
@@ -218,7 +217,7 @@ int race_report(ng_ctx *ctx, const cli_options *options, const runner *runners,
     if (status != CLI_DONE)
         return status;
     if (options->json)
-        return print_json(ctx, runners, count, best);
+        return print_json(runners, count, best);
     print_table(runners, count, best, options->test != NULL);
     return CLI_DONE;
 }

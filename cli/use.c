@@ -143,7 +143,7 @@ int cli_kl(const cli_options *options) {
         json_t *object = json_object();
         json_object_set_new(object, "kl_ab", cli_number(ab));
         json_object_set_new(object, "kl_ba", cli_number(ba));
-        status = cli_print_json(ctx, object);
+        status = cli_print_json(object);
     } else if (status == CLI_DONE) {
         printf("KL(%s || %s) = %.10g nats per example\n",
                options->positional[0], options->positional[1], ab);
