@@ -1,13 +1,48 @@
 #include "data/tensors.h"
+#include "data/bytes.h"
 #include "data/text.h"
-#include "natgrad/data.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers are packed into bytes in pieces of this many. */
-enum { PIECE = 512 };
+static const struct {
+    const char *name;
+    size_t size;
+} TYPES[] = {
+    [NGI_TENSOR_F64] = {"F64", 8},
+    [NGI_TENSOR_F32] = {"F32", 4},
+    [NGI_TENSOR_I64] = {"I64", 8},
+    [NGI_TENSOR_U8] = {"U8", 1},
+};
+
+size_t ngi_tensor_type_size(ngi_tensor_type type) {
+    return TYPES[type].size;
+}
+
+const char *ngi_tensor_type_name(ngi_tensor_type type) {
+    return TYPES[type].name;
+}
+
+double ngi_tensor_value(const ngi_tensor *tensor, size_t i) {
+    switch (tensor->type) {
+    case NGI_TENSOR_F64:
+        return ((const double *)tensor->data)[i];
+    case NGI_TENSOR_F32:
+        return (double)((const float *)tensor->data)[i];
+    case NGI_TENSOR_I64:
+        return (double)((const int64_t *)tensor->data)[i];
+    case NGI_TENSOR_U8:
+        return ((const uint8_t *)tensor->data)[i];
+    }
+    return (double)NAN;
+}
+
+void ngi_tensor_values(const ngi_tensor *tensor, double *out) {
+    for (size_t i = 0; i < tensor->count; i++)
+        out[i] = ngi_tensor_value(tensor, i);
+}
 
 ng_status ngi_tensors_create(ng_ctx *ctx, ngi_tensors **out) {
     *out = ngi_alloc(ctx, 1, sizeof **out);
@@ -23,7 +58,7 @@ void ngi_tensors_destroy(ngi_tensors **tensors) {
         return;
     for (size_t i = 0; i < t->count; i++) {
         ngi_free(t->ctx, t->tensor[i].name);
-        ngi_free(t->ctx, t->tensor[i].values);
+        ngi_free(t->ctx, t->tensor[i].data);
     }
     for (size_t i = 0; i < t->metadata_count; i++) {
         ngi_free(t->ctx, t->metadata_key[i]);
@@ -76,10 +111,12 @@ static ng_status set_shape(ng_ctx *ctx, ngi_tensor *tensor, size_t dims,
     return NG_OK;
 }
 
-ng_status ngi_tensors_add(ngi_tensors *tensors, const char *name, size_t dims,
-                          const size_t *shape, const double *values) {
+ng_status ngi_tensors_add_data(ngi_tensors *tensors, const char *name,
+                               ngi_tensor_type type, size_t dims,
+                               const size_t *shape, const void *data) {
     ng_ctx *ctx = tensors->ctx;
-    ngi_tensor tensor = {0};
+    ngi_tensor tensor = {.type = type};
+    size_t size = ngi_tensor_type_size(type);
     NG_TRY(check_name(tensors, name));
     ngi_tensor *grown =
         ngi_resize(ctx, tensors->tensor, tensors->count + 1, sizeof *grown);
@@ -90,17 +127,23 @@ ng_status ngi_tensors_add(ngi_tensors *tensors, const char *name, size_t dims,
     ng_status status =
         tensor.name ? set_shape(ctx, &tensor, dims, shape) : NG_ENOMEM;
     if (status == NG_OK) {
-        tensor.values = ngi_alloc(ctx, tensor.count, sizeof *tensor.values);
-        status = tensor.values ? NG_OK : NG_ENOMEM;
+        tensor.data = ngi_alloc(ctx, tensor.count, size);
+        status = tensor.data ? NG_OK : NG_ENOMEM;
     }
     if (status != NG_OK) {
         ngi_free(ctx, tensor.name);
         return status;
     }
     if (tensor.count)
-        memcpy(tensor.values, values, tensor.count * sizeof *values);
+        memcpy(tensor.data, data, tensor.count * size);
     tensors->tensor[tensors->count++] = tensor;
     return NG_OK;
+}
+
+ng_status ngi_tensors_add(ngi_tensors *tensors, const char *name, size_t dims,
+                          const size_t *shape, const double *values) {
+    return ngi_tensors_add_data(tensors, name, NGI_TENSOR_F64, dims, shape,
+                                values);
 }
 
 static size_t find_key(const ngi_tensors *tensors, const char *key) {
@@ -177,8 +220,27 @@ static int add_metadata(json_t *root, const ngi_tensors *tensors) {
     return bad;
 }
 
+static size_t bytes_of(const ngi_tensor *tensor) {
+    return tensor->count * ngi_tensor_type_size(tensor->type);
+}
+
+/* The format allows no gaps: wide numbers come first, so that all others are
+ * aligned too. */
+static const size_t SIZES[] = {8, 4, 1};
+enum { SIZE_COUNT = sizeof SIZES / sizeof *SIZES };
+
+static size_t begin_of(const ngi_tensors *tensors, size_t index) {
+    size_t begin = 0, size = ngi_tensor_type_size(tensors->tensor[index].type);
+    for (size_t i = 0; i < tensors->count; i++) {
+        size_t other = ngi_tensor_type_size(tensors->tensor[i].type);
+        if (other > size || (other == size && i < index))
+            begin += bytes_of(&tensors->tensor[i]);
+    }
+    return begin;
+}
+
 static int add_entry(json_t *root, const ngi_tensor *tensor, size_t begin) {
-    size_t end = begin + tensor->count * sizeof(double);
+    size_t end = begin + bytes_of(tensor);
     json_t *entry = json_object(), *shape = json_array();
     json_t *offsets = json_array();
     int bad = json_object_set_new(root, tensor->name, entry);
@@ -187,7 +249,8 @@ static int add_entry(json_t *root, const ngi_tensor *tensor, size_t begin) {
         json_decref(offsets);
         return bad;
     }
-    bad |= json_object_set_new(entry, "dtype", json_string("F64"));
+    bad |= json_object_set_new(entry, "dtype",
+                               json_string(ngi_tensor_type_name(tensor->type)));
     for (size_t i = 0; i < tensor->dims; i++)
         bad |= json_array_append_new(
             shape, json_integer((json_int_t)tensor->shape[i]));
@@ -202,43 +265,30 @@ static int add_entry(json_t *root, const ngi_tensor *tensor, size_t begin) {
 static char *make_header(const ngi_tensors *tensors) {
     json_t *root = json_object();
     int bad = !root || add_metadata(root, tensors);
-    size_t begin = 0;
-    for (size_t i = 0; !bad && i < tensors->count; i++) {
-        bad = add_entry(root, &tensors->tensor[i], begin);
-        begin += tensors->tensor[i].count * sizeof(double);
-    }
+    for (size_t i = 0; !bad && i < tensors->count; i++)
+        bad = add_entry(root, &tensors->tensor[i], begin_of(tensors, i));
     char *text = bad ? NULL : json_dumps(root, JSON_COMPACT);
     json_decref(root);
     return text;
-}
-
-static void pack(uint64_t bits, unsigned char *bytes) {
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(bits >> (8 * i));
 }
 
 /* Blanks after the header put the data on a multiple of 8 bytes. */
 static void write_header(ng_writer *writer, const char *header) {
     size_t length = strlen(header), padding = (8 - length % 8) % 8;
     unsigned char size[8];
-    pack(length + padding, size);
+    ngi_bytes_store(length + padding, sizeof size, size);
     ng_writer_bytes(writer, size, sizeof size);
     ng_writer_bytes(writer, header, length);
     ng_writer_bytes(writer, "        ", padding);
 }
 
-static void write_values(ng_writer *writer, const double *values,
-                         size_t count) {
-    unsigned char bytes[8 * PIECE];
-    for (size_t done = 0; done < count;) {
-        size_t piece = count - done < PIECE ? count - done : PIECE;
-        for (size_t i = 0; i < piece; i++) {
-            uint64_t bits;
-            memcpy(&bits, &values[done + i], sizeof bits);
-            pack(bits, bytes + 8 * i);
+static void write_data(ng_writer *writer, const ngi_tensors *tensors) {
+    for (size_t s = 0; s < SIZE_COUNT; s++) {
+        for (size_t i = 0; i < tensors->count; i++) {
+            const ngi_tensor *tensor = &tensors->tensor[i];
+            if (ngi_tensor_type_size(tensor->type) == SIZES[s])
+                ngi_bits_write(writer, tensor->data, SIZES[s], tensor->count);
         }
-        ng_writer_bytes(writer, bytes, 8 * piece);
-        done += piece;
     }
 }
 
@@ -250,9 +300,7 @@ ng_status ngi_tensors_write(const ngi_tensors *tensors, const char *path) {
     ng_status status = ng_writer_open(tensors->ctx, path, &writer);
     if (status == NG_OK) {
         write_header(writer, header);
-        for (size_t i = 0; i < tensors->count; i++)
-            write_values(writer, tensors->tensor[i].values,
-                         tensors->tensor[i].count);
+        write_data(writer, tensors);
         status = ng_writer_commit(&writer);
     }
     free(header);

@@ -1,6 +1,7 @@
 /* Reading safetensors. The rules are those of the reference implementation:
  * a header of at most 100 MB, data without holes or overlaps, every byte of
  * it used. */
+#include "data/bytes.h"
 #include "data/input.h"
 #include "data/tensors.h"
 #include "data/text.h"
@@ -23,13 +24,6 @@ typedef struct file {
     ngi_tensors *tensors;
     span *spans; /* of all tensors so far */
 } file;
-
-static uint64_t unpack(const unsigned char *bytes, int size) {
-    uint64_t bits = 0;
-    for (int i = 0; i < size; i++)
-        bits |= (uint64_t)bytes[i] << (8 * i);
-    return bits;
-}
 
 static ng_status fail_tensor(const file *f, const char *name,
                              const char *problem) {
@@ -75,18 +69,19 @@ static ng_status read_span(const file *f, const char *name, const json_t *entry,
     return NG_OK;
 }
 
-/* Bytes per number. */
-static ng_status read_dtype(const file *f, const char *name,
-                            const json_t *entry, size_t *width) {
+static ng_status read_type(const file *f, const char *name, const json_t *entry,
+                           ngi_tensor_type *type) {
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     if (!dtype)
         return fail_tensor(f, name, "expected a string \"dtype\"");
-    *width = strcmp(dtype, "F64") == 0 ? 8 : strcmp(dtype, "F32") == 0 ? 4 : 0;
-    if (*width)
-        return NG_OK;
+    for (int i = NGI_TENSOR_F64; i <= NGI_TENSOR_U8; i++) {
+        *type = (ngi_tensor_type)i;
+        if (strcmp(dtype, ngi_tensor_type_name(*type)) == 0)
+            return NG_OK;
+    }
     return ngi_fail(f->ctx, NG_EDATA,
-                    "%s: tensor \"%s\": expected dtype F64 or F32, found "
-                    "\"%s\"",
+                    "%s: tensor \"%s\": expected dtype F64, F32, I64 or U8, "
+                    "found \"%s\"",
                     f->source, ngi_show_string(name).text,
                     ngi_show_string(dtype).text);
 }
@@ -110,37 +105,28 @@ static ng_status count_values(const file *f, const char *name, size_t dims,
                     where->end - where->begin);
 }
 
-static double read_number(const unsigned char *bytes, size_t width) {
-    uint64_t bits = unpack(bytes, (int)width);
-    uint32_t half = (uint32_t)bits;
-    double wide;
-    float narrow;
-    memcpy(&wide, &bits, sizeof wide);
-    memcpy(&narrow, &half, sizeof narrow);
-    return width == 8 ? wide : (double)narrow;
-}
-
 /* The tensor is put in place before it is filled in, so that whoever destroys
  * the list releases it. */
 static ng_status read_tensor(file *f, const char *name, const json_t *entry) {
     ngi_tensor *tensor = &f->tensors->tensor[f->tensors->count];
     span *where = &f->spans[f->tensors->count];
-    size_t width;
     if (!json_is_object(entry))
         return fail_tensor(f, name, "expected an object");
-    NG_TRY(read_dtype(f, name, entry, &width));
+    NG_TRY(read_type(f, name, entry, &tensor->type));
+    size_t width = ngi_tensor_type_size(tensor->type);
     NG_TRY(read_shape(f, name, entry, &tensor->dims, tensor->shape));
     NG_TRY(read_span(f, name, entry, where));
     NG_TRY(count_values(f, name, tensor->dims, tensor->shape, width, where,
                         &tensor->count));
     f->tensors->count++;
     tensor->name = ngi_strdup(f->ctx, name);
-    tensor->values = ngi_alloc(f->ctx, tensor->count, sizeof *tensor->values);
-    if (!tensor->name || !tensor->values)
+    tensor->data = ngi_alloc(f->ctx, tensor->count, width);
+    if (!tensor->name || !tensor->data)
         return NG_ENOMEM;
+    const unsigned char *bytes = f->data + where->begin;
     for (size_t i = 0; i < tensor->count; i++)
-        tensor->values[i] =
-            read_number(f->data + where->begin + i * width, width);
+        ngi_bits_set(tensor->data, width, i,
+                     ngi_bytes_load(bytes + i * width, width, false));
     return NG_OK;
 }
 
@@ -241,7 +227,7 @@ static ng_status find_header(file *f, const unsigned char *bytes, size_t size,
         return ngi_fail(f->ctx, NG_EDATA,
                         "%s: expected the length of a header, found %zu bytes",
                         f->source, size);
-    uint64_t header = unpack(bytes, 8);
+    uint64_t header = ngi_bytes_load(bytes, 8, false);
     if (header > MAX_HEADER || header > size - 8)
         return ngi_fail(
             f->ctx, NG_EDATA,

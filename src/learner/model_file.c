@@ -230,10 +230,9 @@ static ng_status read_tensor(const reader *r, const char *name, size_t count,
                         "%s: not a natgrad model: expected a tensor \"%s\" "
                         "of %zu numbers",
                         r->path, name, count);
-    if (!ngi_all_finite(count, tensor->values) &&
-        strcmp(name, "coefficients") == 0)
+    ngi_tensor_values(tensor, out);
+    if (!ngi_all_finite(count, out) && strcmp(name, "coefficients") == 0)
         return malformed(r, "a coefficient is not finite");
-    memcpy(out, tensor->values, count * sizeof *out);
     return NG_OK;
 }
 

@@ -44,16 +44,22 @@ static const char *path_of(const char *name) {
 }
 
 /* As gzip does it; the length of the packed data. */
-static size_t squeeze(const char *text, unsigned char *packed, size_t room) {
+static inline size_t squeeze_bytes(const void *data, size_t size,
+                                   unsigned char *packed, size_t room) {
     z_stream z = {0};
     ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, 0), Z_OK);
-    z.next_in = (unsigned char *)(uintptr_t)text;
-    z.avail_in = (uInt)strlen(text);
+    z.next_in = (unsigned char *)(uintptr_t)data;
+    z.avail_in = (uInt)size;
     z.next_out = packed;
     z.avail_out = (uInt)room;
     ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
     deflateEnd(&z);
     return room - z.avail_out;
+}
+
+static inline size_t squeeze(const char *text, unsigned char *packed,
+                             size_t room) {
+    return squeeze_bytes(text, strlen(text), packed, room);
 }
 
 #endif
