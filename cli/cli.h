@@ -24,9 +24,12 @@ typedef struct cli_list {
     size_t count;
 } cli_list;
 
-/* Every option of every subcommand. */
+/* Every option of every subcommand. Numbers of a network that are not given
+ * are negative. */
 typedef struct cli_options {
     const char *command; /* "glm", "compare glm", ... */
+    char **word;         /* the arguments after it */
+    size_t words;
     const char *positional[3];
     size_t positionals;
     /* data */
@@ -42,6 +45,13 @@ typedef struct cli_options {
     /* comparison */
     cli_list optimizers, parametrizations, start, rates;
     double tune_iter;
+    /* networks */
+    const char *layers, *init, *precision, *sharing, *augment, *schedule;
+    const char *valid, *valid_target, *checkpoint, *onnx;
+    cli_list tests, test_targets;
+    double batch, first_batch, epochs, seconds, target_loss, patience, momentum;
+    double checkpoint_every, evaluate_every;
+    bool resume;
     /* output */
     const char *out, *trace, *plot;
     double interval;
@@ -88,7 +98,16 @@ int cli_monitor_open(ng_ctx *ctx, const cli_options *options, size_t max_iter,
 int cli_monitor_report(void *user, const ng_report *report);
 /* Ends the bar; keeps the trace. */
 int cli_monitor_close(ng_ctx *ctx, cli_monitor *monitor);
+/* Whether it is time to show something again, and showing it: `done` between
+ * 0 and 1, and a text. */
+bool cli_bar_due(cli_monitor *monitor);
+void cli_bar_show(cli_monitor *monitor, double done, const char *text);
+/* `, "key": x` */
+void cli_trace_number(ng_writer *writer, const char *key, double x);
 double cli_now(void);
+/* Whether an output can be written is better known before a long run than
+ * after it; a NULL path can. */
+int cli_probe_output(ng_ctx *ctx, const char *path);
 
 /* Reads CSV and says how many rows were dropped. */
 int cli_read(ng_ctx *ctx, const cli_options *options, const char *path,
@@ -129,5 +148,16 @@ int cli_kl(const cli_options *options);
 int cli_compare_glm(const cli_options *options);
 int cli_compare_dist(const cli_options *options);
 int cli_manifold(const cli_options *options);
+int cli_net(const cli_options *options);
+int cli_compare_net(const cli_options *options);
+
+/* What predict, show and kl do where the model is a network. */
+bool cli_is_net(ng_ctx *ctx, const char *path);
+int cli_predict_net(ng_ctx *ctx, const cli_options *options);
+int cli_show_net(ng_ctx *ctx, const cli_options *options);
+int cli_kl_net(ng_ctx *ctx, const cli_options *options);
+/* One field of CSV, quoted where it must be. */
+void cli_print_field(ng_writer *writer, const char *text);
+int cli_print_kl(const cli_options *options, double ab, double ba);
 
 #endif

@@ -9,15 +9,14 @@ static bool to_standard_output(const cli_options *options) {
     return options->out && strcmp(options->out, "-") == 0;
 }
 
-/* Whether the model can be written is better known before a long run than
- * after it. What is no regular file is left for then. */
-static int probe_output(ng_ctx *ctx, const cli_options *options) {
+/* What is no regular file is left for the end of the run. */
+int cli_probe_output(ng_ctx *ctx, const char *path) {
     ng_writer *writer = NULL;
     struct stat about;
-    if (!options->out || to_standard_output(options) ||
-        (stat(options->out, &about) == 0 && !S_ISREG(about.st_mode)))
+    if (!path || strcmp(path, "-") == 0 ||
+        (stat(path, &about) == 0 && !S_ISREG(about.st_mode)))
         return CLI_DONE;
-    int status = cli_fail(ctx, ng_writer_open(ctx, options->out, &writer));
+    int status = cli_fail(ctx, ng_writer_open(ctx, path, &writer));
     ng_writer_abort(&writer);
     return status;
 }
@@ -125,7 +124,7 @@ static int fit(const cli_options *options, bool is_glm) {
     if (status == CLI_DONE)
         status = read_data(ctx, options, &t, &frame);
     if (status == CLI_DONE)
-        status = probe_output(ctx, options);
+        status = cli_probe_output(ctx, options->out);
     if (status == CLI_DONE)
         status = run(ctx, options, &t, frame, &model);
     if (status == CLI_DONE)

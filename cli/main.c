@@ -107,9 +107,11 @@ typedef struct subcommand {
 static const subcommand SUBCOMMANDS[] = {
     {"dist", cli_dist, "fit a distribution"},
     {"glm", cli_glm, "fit a generalised linear model"},
+    {"net", cli_net, "train a network"},
     {"compare glm", cli_compare_glm, "race optimisers on a linear model"},
     {"compare dist", cli_compare_dist,
      "race optimisers, or draw their paths, on a distribution"},
+    {"compare net", cli_compare_net, "race optimisers on a network"},
     {"predict", cli_predict, "predict from a saved model"},
     {"show", cli_show, "show a saved model"},
     {"kl", cli_kl, "KL divergence of two saved models"},
@@ -179,10 +181,10 @@ int main(int argc, char **argv) {
     if (!command)
         return strcmp(argv[1], "compare") == 0
                    ? cli_complain(CLI_USAGE,
-                                  "expected: natgrad compare glm|dist DATA")
+                                  "expected: natgrad compare glm|dist|net DATA")
                    : cli_complain(CLI_USAGE,
                                   "unknown command \"%s\"; expected one of "
-                                  "dist, glm, compare, predict, show, kl",
+                                  "dist, glm, net, compare, predict, show, kl",
                                   argv[1]);
     cli_options options;
     bool done;

@@ -28,7 +28,7 @@ int cli_monitor_open(ng_ctx *ctx, const cli_options *options, size_t max_iter,
     return cli_fail(ctx, ng_writer_open(ctx, options->trace, &monitor->trace));
 }
 
-static void print_number(ng_writer *writer, const char *key, double x) {
+void cli_trace_number(ng_writer *writer, const char *key, double x) {
     if (isfinite(x))
         ng_writer_print(writer, ", \"%s\": %.17g", key, x);
     else
@@ -37,54 +37,62 @@ static void print_number(ng_writer *writer, const char *key, double x) {
 
 static void trace(ng_writer *writer, const ng_report *r) {
     ng_writer_print(writer, "{\"iteration\": %zu", r->iteration);
-    print_number(writer, "loss", r->loss);
-    print_number(writer, "objective", r->objective);
-    print_number(writer, "gradient_norm", r->gradient_norm);
-    print_number(writer, "decrement", r->decrement);
-    print_number(writer, "damping", r->damping);
-    print_number(writer, "step", r->step);
-    print_number(writer, "kl_predicted", r->kl_predicted);
-    print_number(writer, "kl", r->kl);
-    print_number(writer, "kl_total", r->kl_total);
-    print_number(writer, "seconds", r->seconds);
-    print_number(writer, "examples", r->examples);
+    cli_trace_number(writer, "loss", r->loss);
+    cli_trace_number(writer, "objective", r->objective);
+    cli_trace_number(writer, "gradient_norm", r->gradient_norm);
+    cli_trace_number(writer, "decrement", r->decrement);
+    cli_trace_number(writer, "damping", r->damping);
+    cli_trace_number(writer, "step", r->step);
+    cli_trace_number(writer, "kl_predicted", r->kl_predicted);
+    cli_trace_number(writer, "kl", r->kl);
+    cli_trace_number(writer, "kl_total", r->kl_total);
+    cli_trace_number(writer, "seconds", r->seconds);
+    cli_trace_number(writer, "examples", r->examples);
     ng_writer_print(writer, ", \"rejected\": %zu, \"stop\": \"%s\"}\n",
                     r->rejected, ng_stop_text(r->stop));
 }
 
-static void show(cli_monitor *monitor, const ng_report *r) {
-    enum { WIDTH = 20 };
-    double now = cli_now(), elapsed = now - monitor->started;
-    bool terminal = isatty(STDERR_FILENO) != 0;
-    double every = terminal ? BAR_EVERY : LINE_EVERY;
-    if (elapsed < SILENT || now - monitor->last_shown < every)
-        return;
+bool cli_bar_due(cli_monitor *monitor) {
+    double now = cli_now();
+    double every = isatty(STDERR_FILENO) ? BAR_EVERY : LINE_EVERY;
+    if (monitor->options->quiet || now - monitor->started < SILENT ||
+        now - monitor->last_shown < every)
+        return false;
     monitor->last_shown = now;
-    double done = (double)(r->iteration + 1);
-    double rate = done / elapsed;
-    double left = ((double)monitor->max_iter - done) / rate;
-    size_t filled = (size_t)(WIDTH * done / (double)monitor->max_iter);
-    if (terminal) {
-        fprintf(stderr, "\r%s [", monitor->label);
-        for (size_t i = 0; i < WIDTH; i++)
-            fputc(i < filled ? '#' : '.', stderr);
-        fputs("] ", stderr);
-    } else {
-        fprintf(stderr, "%s: ", monitor->label);
+    return true;
+}
+
+void cli_bar_show(cli_monitor *monitor, double done, const char *text) {
+    enum { WIDTH = 20 };
+    monitor->shown = isatty(STDERR_FILENO) != 0;
+    if (!monitor->shown) {
+        fprintf(stderr, "%s: %s\n", monitor->label, text);
+        return;
     }
-    fprintf(stderr,
-            "iteration %zu, loss %.6g, %.3g a second, at most %.0f s left%s",
-            r->iteration, r->loss, rate, fmax(left, 0),
-            terminal ? "  \033[K" : "\n");
-    monitor->shown = terminal;
+    fprintf(stderr, "\r%s [", monitor->label);
+    for (size_t i = 0; i < WIDTH; i++)
+        fputc((double)(i + 1) <= WIDTH * done ? '#' : '.', stderr);
+    fprintf(stderr, "] %s  \033[K", text);
+}
+
+static void show(cli_monitor *monitor, const ng_report *r) {
+    char text[160];
+    if (!cli_bar_due(monitor))
+        return;
+    double done = (double)(r->iteration + 1);
+    double rate = done / (cli_now() - monitor->started);
+    double left = ((double)monitor->max_iter - done) / rate;
+    snprintf(text, sizeof text,
+             "iteration %zu, loss %.6g, %.3g a second, at most %.0f s left",
+             r->iteration, r->loss, rate, fmax(left, 0));
+    cli_bar_show(monitor, done / (double)monitor->max_iter, text);
 }
 
 int cli_monitor_report(void *user, const ng_report *report) {
     cli_monitor *monitor = user;
     if (monitor->trace)
         trace(monitor->trace, report);
-    if (!monitor->options->quiet)
-        show(monitor, report);
+    show(monitor, report);
     return cli_interrupted();
 }
 

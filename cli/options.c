@@ -17,15 +17,19 @@ enum {
     KL = 16,
     COMPARE_GLM = 32,
     COMPARE_DIST = 64,
+    NET = 128,
+    COMPARE_NET = 256,
+    NETS = NET | COMPARE_NET,
     FITS = DIST | GLM,
     RACES = COMPARE_GLM | COMPARE_DIST,
     GLMS = GLM | COMPARE_GLM,
     DISTS = DIST | COMPARE_DIST,
     READS = DIST | GLM | PREDICT | KL | COMPARE_GLM | COMPARE_DIST,
-    ALL = READS | SHOW
+    ALL = READS | SHOW | NETS
 };
 
-typedef enum kind { TEXT, LIST, NUMBER, COUNT, FLAG } kind;
+/* A LIST is separated by commas, of FILES each has its own option. */
+typedef enum kind { TEXT, LIST, FILES, NUMBER, COUNT, FLAG } kind;
 
 typedef struct option_row {
     const char *name, *argument;
@@ -41,14 +45,25 @@ typedef struct option_row {
 static const option_row OPTIONS[] = {
     {"target", "COLUMN", TEXT, AT(target), 0, 0, GLMS,
      "what is modelled; of two levels the second is the success"},
+    {"target", "COLUMN|FILE", TEXT, AT(target), 0, 0, NETS,
+     "columns, or the file of targets beside NPY and IDX, or self; required"},
     {"column", "COLUMN", TEXT, AT(column), 0, 0, DISTS, "the data of y"},
     {"columns", "A,B,...", LIST, AT(columns), 0, 0, DISTS,
      "the data of a vector y (mvnormal, dirichlet)"},
     {"family", "NAME", TEXT, AT(family), 0, 0, GLMS | DISTS,
      "the distribution; required"},
+    {"family", "NAME", TEXT, AT(family), 0, 0, NETS,
+     "the distribution of the target; categorical for classes, bernoulli for\n"
+     "                             self within 0 and 1, gaussian else"},
+    {"layers", "LAYERS", TEXT, AT(layers), 0, 0, NETS,
+     "hidden layers, '64 tanh, 64 tanh', or a JSON file; none"},
+    {"precision", "KIND", TEXT, AT(precision), 0, 0, NETS,
+     "of all numbers in training: single, double; single"},
+    {"init", "NAME", TEXT, AT(init), 0, 0, NETS,
+     "sparse, glorot, he, lecun, torch; by the layer"},
     {"link", "NAME", TEXT, AT(link), 0, 0, GLMS,
      "identity, log, logit, probit, cloglog, cauchit, inverse, 1/mu^2, sqrt"},
-    {"features", "A,B,...", LIST, AT(features), 0, 0, GLMS,
+    {"features", "A,B,...", LIST, AT(features), 0, 0, GLMS | NETS,
      "inputs; every column not otherwise used"},
     {"exclude", "A,B,...", LIST, AT(exclude), 0, 0, GLMS,
      "columns left out of the features"},
@@ -66,39 +81,100 @@ static const option_row OPTIONS[] = {
      "run on the raw columns"},
     {"l2", "LAMBDA", NUMBER, AT(l2), 0, HUGE_VAL, GLMS,
      "adds lambda/2 |beta|^2 to the mean loss, intercepts free; 0"},
+    {"l2", "LAMBDA", NUMBER, AT(l2), 0, HUGE_VAL, NETS,
+     "adds lambda/2 |theta|^2 to the mean loss; 0"},
     {"std-errors", "KIND", TEXT, AT(std_errors), 0, 0, FITS,
      "expected, observed, robust (glm) or none; expected"},
     {"missing", "drop", TEXT, AT(missing), 0, 0, READS,
      "leave rows with missing values out, and say how many"},
+    {"missing", "drop", TEXT, AT(missing), 0, 0, NETS,
+     "leave rows with missing values out"},
     {"test", "FILE", TEXT, AT(test), 0, 0, FITS | RACES,
      "also report loss and accuracy on this data"},
+    {"test", "FILE", FILES, AT(tests), 0, 0, NETS,
+     "also report the scores on this data; may be repeated"},
+    {"test-target", "FILE", FILES, AT(test_targets), 0, 0, NETS,
+     "targets of a test file that is NPY or IDX, in the order of --test"},
+    {"valid", "SHARE|FILE", TEXT, AT(valid), 0, 0, NET,
+     "validation data: a share of DATA, or a file; the best model is kept"},
+    {"valid-target", "FILE", TEXT, AT(valid_target), 0, 0, NET,
+     "targets of a validation file that is NPY or IDX"},
+    {"patience", "N", COUNT, AT(patience), 1, 1e9, NET,
+     "stop after so many evaluations without a better validation loss"},
+    {"augment", "shift[:N]", TEXT, AT(augment), 0, 0, NETS,
+     "move images by up to N pixels each way; 2"},
     {"optimizer", "NAME", TEXT, AT(optimizer), 0, 0, FITS,
      "natural, newton, gradient, momentum, rmsprop, adam; natural"},
     {"metric", "NAME", TEXT, AT(metric), 0, 0, FITS | RACES,
      "identity, diagonal, dense, cg, sample-space; dense"},
+    {"optimizer", "NAME", TEXT, AT(optimizer), 0, 0, NET,
+     "kfac, ekfac, layer-dense, natural, sample-space, diagonal, cg, sgd,\n"
+     "                             momentum, rmsprop, adam, adamw; kfac"},
     {"fisher", "KIND", TEXT, AT(fisher), 0, 0, FITS | RACES,
      "exact, sampled, empirical, observed; exact"},
-    {"fisher-samples", "N", COUNT, AT(fisher_samples), 1, 1e9, FITS | RACES,
-     "draws a row of the sampled Fisher; 1"},
+    {"fisher", "KIND", TEXT, AT(fisher), 0, 0, NETS,
+     "exact, sampled, empirical; sampled"},
+    {"fisher-samples", "N", COUNT, AT(fisher_samples), 1, 1e9,
+     FITS | RACES | NETS, "draws a row of the sampled Fisher; 1"},
+    {"sharing", "KIND", TEXT, AT(sharing), 0, 0, NETS,
+     "factors of convolutions: expand, reduce; expand"},
+    {"batch", "N", COUNT, AT(batch), 1, 1e12, NETS,
+     "examples a step; 128, second-order an eighth of all, 1000 at most"},
+    {"first-batch", "N", COUNT, AT(first_batch), 1, 1e12, NETS,
+     "examples of the first step, growing to --batch in 100; no growth"},
+    {"epochs", "N", COUNT, AT(epochs), 1, 1e12, NETS,
+     "most passes over the data; 20 unless another limit is given"},
+    {"seconds", "S", NUMBER, AT(seconds), 1e-300, HUGE_VAL, NETS,
+     "most seconds of training, evaluations not counted"},
+    {"target-loss", "NATS", NUMBER, AT(target_loss), -HUGE_VAL, HUGE_VAL, NET,
+     "stop when the training loss is evaluated as at most this"},
+    {"evaluate-every", "N", COUNT, AT(evaluate_every), 1, 1e12, NETS,
+     "iterations between evaluations; once an epoch if anything needs them"},
     {"step", "KIND", TEXT, AT(step), 0, 0, FITS,
      "fixed, kl, line-search, lm; line-search"},
     {"rate", "X", NUMBER, AT(rate), 1e-300, 1e300, FITS,
      "length along the direction; 1 for natural and newton"},
+    {"rate", "X", NUMBER, AT(rate), 1e-300, 1e300, NET,
+     "length of a step; second-order methods find their own, 0.1 sgd,\n"
+     "                             0.003 momentum, 0.001 the others"},
+    {"momentum", "X", NUMBER, AT(momentum), 0, 1, NET,
+     "of optimizer momentum, 0.9; second-order methods find their own"},
+    {"schedule", "KIND", TEXT, AT(schedule), 0, 0, NETS,
+     "of the rate: constant, cosine; constant"},
     {"kl", "NATS", NUMBER, AT(kl), 0, HUGE_VAL, FITS | COMPARE_DIST,
      "most nats per example that a step may move"},
     {"damping", "LAMBDA", NUMBER, AT(damping), 0, 1e300, FITS | RACES,
      "added to the Fisher's diagonal; 0"},
+    {"kl", "NATS", NUMBER, AT(kl), 1e-300, HUGE_VAL, NETS,
+     "most nats per example that a second-order step may move; no limit,\n"
+     "                             with --rate 0.001"},
+    {"damping", "LAMBDA", NUMBER, AT(damping), 1e-300, 1e300, NETS,
+     "the first one; found at the start"},
     {"integrator", "NAME", TEXT, AT(integrator), 0, 0, FITS,
      "euler, midpoint, geodesic; euler"},
     {"max-iter", "N", COUNT, AT(max_iter), 1, 1e12, FITS | RACES,
      "most iterations; 1000, first-order methods 10000, races 200"},
+    {"max-iter", "N", COUNT, AT(max_iter), 1, 1e12, NETS,
+     "most iterations; no limit"},
     {"tol", "X", NUMBER, AT(tol), 0, HUGE_VAL, FITS | RACES,
      "stop at this decrement, sqrt(g' F^-1 g); 1e-10"},
-    {"seed", "N", COUNT, AT(seed), 0, 9007199254740992, FITS | RACES,
+    {"seed", "N", COUNT, AT(seed), 0, 9007199254740992, FITS | RACES | NETS,
      "of everything random; 1"},
-    {"threads", "N", COUNT, AT(threads), 1, 1024, READS, "workers; 1"},
+    {"threads", "N", COUNT, AT(threads), 1, 1024, READS | NETS, "workers; 1"},
+    {"checkpoint", "DIR", TEXT, AT(checkpoint), 0, 0, NET,
+     "keep the state of the run there; none"},
+    {"checkpoint-every", "N", COUNT, AT(checkpoint_every), 1, 1e12, NET,
+     "iterations between checkpoints; at evaluations and at the end"},
+    {"resume", NULL, FLAG, AT(resume), 0, 0, NET,
+     "go on from the checkpoint, bit for bit as if never stopped"},
     {"optimizers", "A,B,...", LIST, AT(optimizers), 0, 0, RACES,
      "who races; all of them"},
+    {"optimizers", "A,B,...", LIST, AT(optimizers), 0, 0, COMPARE_NET,
+     "who races; kfac,adam,momentum"},
+    {"rates", "A,B,...", LIST, AT(rates), 0, 0, COMPARE_NET,
+     "the rates that first-order methods are tuned over; 0.0001, ... 1"},
+    {"tune-iter", "N", COUNT, AT(tune_iter), 1, 1e9, COMPARE_NET,
+     "iterations of a tuning run; 100"},
     {"rates", "A,B,...", LIST, AT(rates), 0, 0, RACES,
      "the rates that each is tuned over; 0.001, 0.003, ... 10"},
     {"tune-iter", "N", COUNT, AT(tune_iter), 1, 1e9, RACES,
@@ -115,13 +191,16 @@ static const option_row OPTIONS[] = {
     {"out", "FILE", TEXT, AT(out), 0, 0, FITS | PREDICT | RACES,
      "the model (dist, glm), predictions (predict; standard output) or "
      "table (compare)"},
-    {"plot", "FILE", TEXT, AT(plot), 0, 0, RACES,
+    {"out", "FILE", TEXT, AT(out), 0, 0, NETS,
+     "the model (net) or table (compare), .csv or .tsv"},
+    {"onnx", "FILE", TEXT, AT(onnx), 0, 0, NET, "the network as ONNX"},
+    {"plot", "FILE", TEXT, AT(plot), 0, 0, RACES | NETS,
      "the picture, .svg or .png, drawn by gnuplot"},
-    {"trace", "FILE", TEXT, AT(trace), 0, 0, FITS,
+    {"trace", "FILE", TEXT, AT(trace), 0, 0, FITS | NET,
      "one JSON object an iteration"},
     {"json", NULL, FLAG, AT(json), 0, 0, ALL & ~PREDICT,
      "print one JSON object and nothing else"},
-    {"quiet", NULL, FLAG, AT(quiet), 0, 0, READS, "no progress"},
+    {"quiet", NULL, FLAG, AT(quiet), 0, 0, READS | NETS, "no progress"},
     {"help", NULL, FLAG, 0, 0, 0, ALL, "this text"},
 };
 
@@ -142,6 +221,10 @@ static const command_row COMMANDS[] = {
      "Fits a generalised linear model by Fisher scoring.",
      "natgrad glm births.csv --target case --family binomial \\\n"
      "      --features age,parity --out model.safetensors"},
+    {"net", NET, 1, 1, "natgrad net DATA --target Y [--layers LAYERS]",
+     "Trains a network by K-FAC.",
+     "natgrad net digits.csv --target digit --family categorical \\\n"
+     "      --layers '64 tanh, 64 tanh' --valid 0.1 --out net.safetensors"},
     {"predict", PREDICT, 2, 2, "natgrad predict MODEL DATA",
      "Predicts from a saved model, as CSV.",
      "natgrad predict model.safetensors new.csv --interval 0.9"},
@@ -155,6 +238,12 @@ static const command_row COMMANDS[] = {
      "Races optimisers from one start, each tuned over its rate.",
      "natgrad compare glm digits.csv --target digit --family multinomial \\\n"
      "      --l2 1e-3 --out race.tsv --plot race.svg"},
+    {"compare net", COMPARE_NET, 1, 1,
+     "natgrad compare net DATA --target Y [--layers LAYERS]",
+     "Races optimisers on a network, from the same weights through the same\n"
+     "batches, first-order methods each tuned over their rate.",
+     "natgrad compare net digits.csv --target digit --family categorical \\\n"
+     "      --layers '64 tanh' --optimizers kfac,adam --plot race.svg"},
     {"compare dist", COMPARE_DIST, 1, 1,
      "natgrad compare dist DATA --column Y --family NAME",
      "Races optimisers from one start, or draws the paths of plain and "
@@ -186,7 +275,10 @@ static void print_help(const command_row *command) {
                  o->argument ? o->argument : "");
         printf("  %-26s %s\n", left, o->help);
     }
-    if (command->bit & READS)
+    if (command->bit & (NETS | PREDICT))
+        puts("\nDATA is CSV, NPY or IDX, gzipped or not (arrays for networks); "
+             "CSV may be\n\"-\", standard input.");
+    else if (command->bit & READS)
         puts("\nDATA is CSV, gzipped or not, \"-\" for standard input.");
     printf("\nExample:\n  %s\n\nSee also: man natgrad\n", command->example);
 }
@@ -217,6 +309,18 @@ static int parse_list(const char *name, const char *text, cli_list *list) {
     return CLI_DONE;
 }
 
+static int add_file(const char *name, const char *text, cli_list *list) {
+    if (!*text)
+        return cli_complain(CLI_USAGE, "--%s: expected a value", name);
+    const char **grown =
+        realloc(list->item, (list->count + 1) * sizeof *list->item);
+    if (!grown)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    list->item = grown;
+    list->item[list->count++] = text;
+    return CLI_DONE;
+}
+
 static int parse_number(const option_row *o, const char *text, double *out) {
     char *end;
     errno = 0;
@@ -232,6 +336,9 @@ static int parse_number(const option_row *o, const char *text, double *out) {
         return cli_complain(CLI_USAGE,
                             "--%s: expected %s from %g to %g, found \"%s\"",
                             o->name, what, o->least, o->most, text);
+    if (o->least < 0)
+        return cli_complain(CLI_USAGE, "--%s: expected %s, found \"%s\"",
+                            o->name, what, text);
     return cli_complain(CLI_USAGE, "--%s: expected %s %s 0, found \"%s\"",
                         o->name, what, o->least > 0 ? ">" : ">=", text);
 }
@@ -247,6 +354,8 @@ static int set_option(const option_row *o, const char *text,
         return CLI_DONE;
     case LIST:
         return parse_list(o->name, text, (cli_list *)(void *)at);
+    case FILES:
+        return add_file(o->name, text, (cli_list *)(void *)at);
     case NUMBER:
     case COUNT:
         return parse_number(o, text, (double *)(void *)at);
@@ -257,12 +366,19 @@ static int set_option(const option_row *o, const char *text,
     return CLI_USAGE;
 }
 
-static void set_defaults(cli_options *options) {
-    memset(options, 0, sizeof *options);
-    options->rate = options->max_iter = options->tol = -1;
-    options->fisher_samples = options->seed = options->threads = 1;
-    options->interval = 0.9;
-    options->tune_iter = 50;
+static void set_defaults(const command_row *command, cli_options *o) {
+    memset(o, 0, sizeof *o);
+    o->rate = o->max_iter = o->tol = -1;
+    o->fisher_samples = o->seed = o->threads = 1;
+    o->tune_iter = 50;
+    if (!(command->bit & NETS))
+        return;
+    o->batch = o->first_batch = o->epochs = o->seconds = o->patience =
+        o->momentum = -1;
+    o->checkpoint_every = o->evaluate_every = -1;
+    o->l2 = o->damping = o->kl = -1;
+    o->target_loss = -HUGE_VAL;
+    o->tune_iter = 100;
 }
 
 static void fill_long_options(const command_row *command,
@@ -308,10 +424,11 @@ static int check_contradictions(const command_row *command,
         return contradiction("out", "trace");
     if (o->features.count && o->exclude.count)
         return contradiction("features", "exclude");
-    if (o->fisher_samples != 1 && !is(o->fisher, "sampled"))
+    bool sampled = o->fisher ? is(o->fisher, "sampled") : command->bit & NETS;
+    if (o->fisher_samples != 1 && !sampled)
         return cli_complain(CLI_USAGE,
                             "--fisher-samples goes with --fisher sampled");
-    if ((command->bit & FITS) && is(o->out, "-") && is(o->trace, "-"))
+    if ((command->bit & (FITS | NET)) && is(o->out, "-") && is(o->trace, "-"))
         return contradiction("out -", "trace -");
     if (o->json && is(o->out, "-"))
         return contradiction("json", "out -");
@@ -339,7 +456,7 @@ static int check(const command_row *command, const cli_options *options) {
                             options->missing);
     if ((command->bit & (GLMS | DISTS)) && !options->family)
         return cli_complain(CLI_USAGE, "expected --family");
-    if ((command->bit & GLMS) && !options->target)
+    if ((command->bit & (GLMS | NETS)) && !options->target)
         return cli_complain(CLI_USAGE, "expected --target");
     if ((command->bit & DISTS) && !options->column && !options->columns.count)
         return cli_complain(CLI_USAGE, "expected --column or --columns");
@@ -352,8 +469,10 @@ int cli_parse(int argc, char **argv, const char *name, cli_options *options,
     const command_row *command = find_command(name);
     struct option table[OPTION_COUNT + 1];
     *done = false;
-    set_defaults(options);
+    set_defaults(command, options);
     options->command = name;
+    options->word = argv + 1;
+    options->words = (size_t)argc - 1;
     fill_long_options(command, table);
     opterr = 0;
     optind = 1;
@@ -401,7 +520,8 @@ void cli_options_free(cli_options *options) {
     cli_list *lists[] = {&options->columns,    &options->features,
                          &options->exclude,    &options->categorical,
                          &options->optimizers, &options->parametrizations,
-                         &options->start,      &options->rates};
+                         &options->start,      &options->rates,
+                         &options->tests,      &options->test_targets};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         free(lists[i]->text);
         free(lists[i]->item);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* RFC 4180: quoted where a comma, quote or newline would mislead. */
-static void print_field(ng_writer *writer, const char *text) {
+void cli_print_field(ng_writer *writer, const char *text) {
     if (!strpbrk(text, ",\"\r\n")) {
         ng_writer_print(writer, "%s", text);
         return;
@@ -21,7 +21,7 @@ static void write_prediction(ng_writer *writer, const ng_prediction *p) {
     for (size_t j = 0; j < p->columns; j++) {
         if (j)
             ng_writer_bytes(writer, ",", 1);
-        print_field(writer, p->column[j]);
+        cli_print_field(writer, p->column[j]);
     }
     ng_writer_print(writer, p->best ? ",class\n" : "\n");
     for (size_t i = 0; i < p->rows; i++) {
@@ -30,7 +30,7 @@ static void write_prediction(ng_writer *writer, const ng_prediction *p) {
                             p->values[i * p->columns + j]);
         if (p->best) {
             ng_writer_bytes(writer, ",", 1);
-            print_field(writer, p->level[p->best[i]]);
+            cli_print_field(writer, p->level[p->best[i]]);
         }
         ng_writer_bytes(writer, "\n", 1);
     }
@@ -47,7 +47,13 @@ int cli_predict(const cli_options *options) {
     ng_frame *frame = NULL;
     ng_prediction *prediction = NULL;
     ng_writer *writer = NULL;
+    double interval = options->interval > 0 ? options->interval : 0.9;
     int status = cli_context(options, &ctx);
+    if (status == CLI_DONE && cli_is_net(ctx, options->positional[0])) {
+        status = cli_predict_net(ctx, options);
+        cli_context_destroy(&ctx);
+        return status;
+    }
     if (status == CLI_DONE)
         status = load(options, 0, ctx, &model);
     /* A distribution has no inputs: any rows will do, only their number
@@ -58,8 +64,8 @@ int cli_predict(const cli_options *options) {
         status = cli_read_for_model(ctx, options, model, options->positional[1],
                                     any_rows, &frame);
     if (status == CLI_DONE)
-        status = cli_fail(ctx, ng_model_predict(model, frame, options->interval,
-                                                &prediction));
+        status = cli_fail(
+            ctx, ng_model_predict(model, frame, interval, &prediction));
     if (status == CLI_DONE)
         status =
             cli_fail(ctx, ng_writer_open(ctx, options->out ? options->out : "-",
@@ -79,6 +85,11 @@ int cli_show(const cli_options *options) {
     ng_ctx *ctx = NULL;
     ng_model *model = NULL;
     int status = cli_context(options, &ctx);
+    if (status == CLI_DONE && cli_is_net(ctx, options->positional[0])) {
+        status = cli_show_net(ctx, options);
+        cli_context_destroy(&ctx);
+        return status;
+    }
     if (status == CLI_DONE)
         status = load(options, 0, ctx, &model);
     if (status == CLI_DONE)
@@ -125,34 +136,44 @@ static int read_for_both(ng_ctx *ctx, const cli_options *options,
     return status;
 }
 
-int cli_kl(const cli_options *options) {
-    ng_ctx *ctx = NULL;
+int cli_print_kl(const cli_options *options, double ab, double ba) {
+    if (options->json)
+        return cli_print_json(json_pack("{s:o, s:o}", "kl_ab", cli_number(ab),
+                                        "kl_ba", cli_number(ba)));
+    printf("KL(%s || %s) = %.10g nats per example\n", options->positional[0],
+           options->positional[1], ab);
+    printf("KL(%s || %s) = %.10g nats per example\n", options->positional[1],
+           options->positional[0], ba);
+    return CLI_DONE;
+}
+
+static int kl_of_models(ng_ctx *ctx, const cli_options *options) {
     ng_model *a = NULL, *b = NULL;
     ng_frame *frame = NULL;
     double ab, ba;
-    int status = cli_context(options, &ctx);
-    if (status == CLI_DONE)
-        status = load(options, 0, ctx, &a);
+    int status = load(options, 0, ctx, &a);
     if (status == CLI_DONE)
         status = load(options, 1, ctx, &b);
     if (status == CLI_DONE && options->positionals == 3)
         status = read_for_both(ctx, options, a, b, &frame);
     if (status == CLI_DONE)
         status = cli_fail(ctx, ng_model_kl(a, b, frame, &ab, &ba));
-    if (status == CLI_DONE && options->json) {
-        json_t *object = json_object();
-        json_object_set_new(object, "kl_ab", cli_number(ab));
-        json_object_set_new(object, "kl_ba", cli_number(ba));
-        status = cli_print_json(object);
-    } else if (status == CLI_DONE) {
-        printf("KL(%s || %s) = %.10g nats per example\n",
-               options->positional[0], options->positional[1], ab);
-        printf("KL(%s || %s) = %.10g nats per example\n",
-               options->positional[1], options->positional[0], ba);
-    }
+    if (status == CLI_DONE)
+        status = cli_print_kl(options, ab, ba);
     ng_frame_destroy(&frame);
     ng_model_destroy(&a);
     ng_model_destroy(&b);
+    return status;
+}
+
+int cli_kl(const cli_options *options) {
+    ng_ctx *ctx = NULL;
+    int status = cli_context(options, &ctx);
+    if (status == CLI_DONE)
+        status = cli_is_net(ctx, options->positional[0]) ||
+                         cli_is_net(ctx, options->positional[1])
+                     ? cli_kl_net(ctx, options)
+                     : kl_of_models(ctx, options);
     cli_context_destroy(&ctx);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "natgrad/fit.h"
 #include "natgrad/learners.h"
 #include "natgrad/metric.h"
+#include "natgrad/net.h"
 #include "natgrad/network.h"
 #include "natgrad/problem.h"
 #include "natgrad/train.h"

@@ -110,8 +110,8 @@ typedef struct ng_network_options {
      * "mvnormal" and "dirichlet" take the columns as one vector. */
     const char *family;
     size_t levels, targets;
-    int init; /* ng_init, or -1: he where rectifiers follow, else sparse for
-                 layers of more than 15 inputs and glorot */
+    int init; /* ng_init, or -1: he before rectifiers, lecun for the linear
+                 layers of networks that have them, else glorot */
     uint64_t seed;
     ng_precision precision;
 } ng_network_options;

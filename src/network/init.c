@@ -45,8 +45,7 @@ static ng_init choose(const ngi_architecture *a, size_t l) {
         return NG_INIT_HE;
     if (!after && has_rectifiers(a))
         return NG_INIT_LECUN;
-    return a->layer[l].columns - 1 > SPARSE_WEIGHTS ? NG_INIT_SPARSE
-                                                    : NG_INIT_GLOROT;
+    return NG_INIT_GLOROT;
 }
 
 /* ---- Filling ---- */

@@ -8,7 +8,9 @@
 
 enum { MOST_TRIALS = 16 };
 static const double FACTOR = 0.31622776601683794;
-static const double START = 0.03;
+static const double START = 0.02;
+/* Of the curvature along the gradient. */
+static const double LEAST = 5e-5;
 
 static void forward_worker(void *user, size_t worker) {
     trainer *t = user;
@@ -56,6 +58,7 @@ ng_status NR(trainer_calibrate)(trainer *t) {
     if (t->metric.ops->collect)
         NR(trainer_collect)(t);
     t->damping = damping;
+    t->least_damping = LEAST * damping;
     for (size_t i = 0; i < MOST_TRIALS && !worse; i++) {
         NG_TRY(try_damping(t, damping, &change));
         if (change < best) {
@@ -69,6 +72,5 @@ ng_status NR(trainer_calibrate)(trainer *t) {
     /* What is best for one step from the start is too careful for the many
      * that follow, which average. */
     t->damping *= START;
-    t->options.damping = t->damping;
     return NG_OK;
 }

@@ -43,7 +43,7 @@ typedef struct trainer {
     worker_sums *sums;
     /* State that a checkpoint keeps. */
     uint64_t iteration, collections, refreshed, adopt_at, watch_until;
-    double damping, seconds;
+    double damping, least_damping, seconds;
     /* The step at hand. */
     const ng_batch *batch;
     size_t rows;             /* curvature rows of all workers */

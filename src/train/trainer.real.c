@@ -8,7 +8,7 @@
 enum { BLOCK_ROWS = 512 };
 /* Rows x outputs that F's products along two directions should be averaged
  * over: with a few hundred the quadratic model is noise. */
-static const double LEAST_CURVATURE = 32768;
+static const double LEAST_CURVATURE = 65536;
 
 static double now(void) {
     struct timespec t;
@@ -169,6 +169,7 @@ static ng_status create(void *engine_, const ng_train_options *options,
     t->second_order = ng_trainer_second_order(options->optimizer);
     t->model = t->second_order && options->rate < 0;
     t->damping = options->damping;
+    t->least_damping = 1e-2 * options->damping;
     plan p = make_plan(e->architecture, &t->options);
     t->capacity = p.capacity;
     t->curvature = p.curvature;
@@ -230,8 +231,8 @@ static void update_metric(trainer *t) {
 
 /* Levenberg & Marquardt's rule (section 6.5), from which the right damping is
  * found in steps of 0.6 at first and then of (19/20)^5. The ratio is of the
- * batch's own loss, which knows no noise: below a hundredth of the first
- * damping steps would fit the batch alone. */
+ * batch's own loss, which knows no noise: without a least damping steps would
+ * come to fit the batch alone. */
 enum { ADAPT_EVERY = 5, ADAPT_ALWAYS = 50, WATCH = 10, MOST_CUTS = 10 };
 
 static bool adapts_now(const trainer *t) {
@@ -241,14 +242,13 @@ static bool adapts_now(const trainer *t) {
 
 static void adapt_damping(trainer *t, double ratio) {
     double omega = t->iteration < ADAPT_ALWAYS ? 0.6 : 0.7737809375;
-    double least = 1e-2 * t->options.damping;
     if (!t->options.adapt_damping)
         return;
     if (ratio > 0.75)
         t->damping *= omega;
     else if (!(ratio >= 0.25))
         t->damping /= omega;
-    t->damping = fmax(t->damping, least);
+    t->damping = fmax(t->damping, t->least_damping);
 }
 
 /* A given rate and no bound on the step: nothing to ask the model for. */
@@ -392,7 +392,7 @@ static ng_status visit_state(void *self, int loading, ng_train_visitor visit,
     size_t dim = t->e->dim;
     uint64_t counters[] = {t->iteration, t->collections, t->refreshed,
                            t->adopt_at, t->watch_until};
-    double numbers[] = {t->damping, t->seconds, t->options.damping};
+    double numbers[] = {t->damping, t->seconds, t->least_damping};
     NG_TRY(visit(user, "counters", 'u', 5, counters));
     NG_TRY(visit(user, "numbers", 'd', 3, numbers));
     NG_TRY(visit(user, "parameters", 'r', dim, t->e->theta));
@@ -411,7 +411,7 @@ static ng_status visit_state(void *self, int loading, ng_train_visitor visit,
     t->watch_until = counters[4];
     t->damping = numbers[0];
     t->seconds = numbers[1];
-    t->options.damping = numbers[2];
+    t->least_damping = numbers[2];
     return NG_OK;
 }
 

@@ -16,10 +16,10 @@ run
 check no_command_is_a_mistake [ $status -eq 2 ]
 check no_command_prints_usage grep -q '^Usage: natgrad COMMAND' err
 expect unknown_command 2 \
-    'unknown command "fit"; expected one of dist, glm, compare, predict, show, kl' \
+    'unknown command "fit"; expected one of dist, glm, net, compare, predict, show, kl' \
     fit good.csv
-expect compare_what 2 'expected: natgrad compare glm|dist DATA' compare
-expect compare_unknown 2 'expected: natgrad compare glm|dist DATA' \
+expect compare_what 2 'expected: natgrad compare glm|dist|net DATA' compare
+expect compare_unknown 2 'expected: natgrad compare glm|dist|net DATA' \
     compare fit good.csv
 expect no_data 2 'expected: natgrad glm DATA --target Y --family NAME' glm
 expect no_family 2 'expected --family' glm good.csv --target y

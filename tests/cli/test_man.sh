@@ -54,8 +54,9 @@ help_options() {
     }' "$@" | sort -u
 }
 
-for page in dist glm compare predict show kl; do
+for page in dist glm net compare predict show kl; do
     case $page in
+    net) commands="net compare_net" ;;
     compare) commands="compare_glm compare_dist" ;;
     *) commands=$page ;;
     esac
@@ -132,6 +133,31 @@ for page in dist glm; do
         >"$work/complaints"
     report "man_json_$page" "$work/complaints"
 done
+
+# A network's keys and its trace's fields, on its own page.
+"$NATGRAD" net "$work/data.csv" --target y --layers '3 tanh' --epochs 2 \
+    --json --quiet --test "$work/data.csv" --out "$work/net" \
+    --onnx "$work/net.onnx" --trace "$work/net_trace" >"$work/json"
+sed -n 's/^  "\([a-z0-9_]*\)":.*/\1/p' "$work/json" | sort -u >"$work/one"
+[ -s "$work/one" ] || echo "no JSON" >"$work/one"
+page_tags() {
+    plain "$man/natgrad-net.1" | awk -v section="$1" '
+        /^\.SH/ {on = $2 == section} on && /^\.TP/ {getline; print}' |
+        tr -s ', ' '\n' | sort -u
+}
+page_tags OUTPUT >"$work/other"
+comm -23 "$work/one" "$work/other" | sed 's/$/: undocumented/' \
+    >"$work/complaints"
+report man_json_net "$work/complaints"
+sed 's/[{,] *"/\n"/g' "$work/net_trace" | sed -n 's/^"\([a-z_]*\)":.*/\1/p' |
+    grep -vx -e accuracy -e squared_error | sort -u >"$work/one"
+page_tags FILES | grep -vx valid >"$work/other"
+same man_trace_fields_net "$work/one" "$work/other"
+"$NATGRAD" net "$work/data.csv" --target y --optimizer unknown 2>&1 |
+    sed -e 's/.*expected one of //' -e 's/, found.*//' | tr -s ', ' '\n' |
+    sort >"$work/one"
+page_tags OPTIMIZERS >"$work/other"
+same man_optimizers_net "$work/one" "$work/other"
 
 # The trace's fields are in the overview.
 sed 's/[{,] *"/\n"/g' "$work/trace" | sed -n 's/^"\([a-z_]*\)":.*/\1/p' |

@@ -19,8 +19,7 @@ static void check_summary(const ng_net *net) {
             abort();
 }
 
-/* Zeros in the shape that the net takes; those of a table come as a frame,
- * whose columns are not there. */
+/* Zeros in the shape that the net takes. */
 static void use(ng_ctx *ctx, ng_net *net) {
     const ng_shape *s = &net->coding->shape;
     const size_t shape[] = {2, s->channels, s->height, s->width};

@@ -196,27 +196,24 @@ END_TEST
 typedef struct chosen {
     const char *layers;
     ng_shape input;
-    const char *inits; /* s, g, h, l */
+    const char *inits; /* g, h, l */
 } chosen;
 
 static const chosen CHOSEN[] = {
-    {"", {16, 1, 1}, "s"},
-    {"", {15, 1, 1}, "g"},
-    {"30 tanh, 10 sigmoid", {20, 1, 1}, "ssg"},
-    {"30 softplus, 10", {8, 1, 1}, "gsg"},
+    {"", {16, 1, 1}, "g"},
+    {"30 tanh, 10 sigmoid", {20, 1, 1}, "ggg"},
+    {"30 softplus, 10", {8, 1, 1}, "ggg"},
     {"30 relu, 10 gelu", {20, 1, 1}, "hhl"},
     {"30 silu, 10, 5 leaky-relu", {20, 1, 1}, "hlhl"},
-    {"30 relu, 20 tanh", {20, 1, 1}, "hsl"},
+    {"30 relu, 20 tanh", {20, 1, 1}, "hgl"},
     {"conv 4 3, pool 2, relu", {2, 8, 8}, "hl"},
     {"20, layer-norm relu", {8, 1, 1}, "hl"},
-    {"conv 4 3 tanh", {2, 8, 8}, "ss"},
+    {"conv 4 3 tanh", {2, 8, 8}, "gg"},
     {"[20 relu, 20], relu", {20, 1, 1}, "hhl"},
 };
 
 static ng_init init_of(char letter) {
     switch (letter) {
-    case 's':
-        return NG_INIT_SPARSE;
     case 'g':
         return NG_INIT_GLOROT;
     case 'h':

@@ -1,0 +1,348 @@
+/* Learning curves over iterations and seconds, and what an autoencoder makes
+ * of images, by gnuplot. */
+#include "net.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Columns of the table of curves, see net_table.c. */
+enum { ITERATION = 3, SECONDS = 5, FIRST_SCORE = 8, SCORES = 3 };
+enum { EXAMPLES = 10, ROW = 340, DIGITS_ROW = 300, WIDTH = 1200 };
+
+static const char *const PART_LABELS[] = {"training", "validation", "test"};
+static const char *const SCORE_LABELS[] = {
+    "loss (nats)", "error (share of classes)", "squared error"};
+static const char *const COLORS[] = {
+    "#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b",
+    "#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#000000", "#aec7e8"};
+enum { COLOR_COUNT = sizeof COLORS / sizeof *COLORS };
+
+typedef struct picture {
+    const net_curve *curves;
+    size_t count;
+    char *table; /* quoted for gnuplot */
+    char *image; /* the same, or NULL */
+    size_t image_columns, image_rows;
+    size_t height; /* pixels */
+} picture;
+
+static double score_of(const net_point *point, size_t part, size_t score) {
+    const ng_score *s = part == 0   ? &point->train
+                        : part == 1 ? &point->valid
+                                    : &point->test;
+    /* Accuracy is drawn as error, which a logarithm spreads. */
+    return score == 0   ? s->loss
+           : score == 1 ? 1 - s->accuracy
+                        : s->squared_error;
+}
+
+typedef struct range {
+    bool found;
+    double low, high;
+} range;
+
+/* The values of a score that any curve has, within `r` and those. */
+static void extend(const picture *p, size_t part, size_t score, range *r) {
+    for (size_t i = 0; i < p->count; i++) {
+        for (size_t k = 0; k < p->curves[i].points; k++) {
+            double value = score_of(&p->curves[i].point[k], part, score);
+            if (!isfinite(value))
+                continue;
+            r->low = r->found ? fmin(r->low, value) : value;
+            r->high = r->found ? fmax(r->high, value) : value;
+            r->found = true;
+        }
+    }
+}
+
+static bool is_there(const picture *p, size_t part, size_t score) {
+    range r = {.found = false};
+    extend(p, part, score, &r);
+    return r.found;
+}
+
+/* A logarithm is for what spans decades. */
+static bool spans_decades(const range *r) {
+    enum { FACTOR = 20 };
+    return r->low > 0 && r->high > FACTOR * r->low;
+}
+
+static const char *value_of(size_t part, size_t score, char *out, size_t size) {
+    snprintf(out, size, score == 1 ? "(1-$%zu)" : "%zu",
+             FIRST_SCORE + SCORES * part + score);
+    return out;
+}
+
+/* Panel `axis` of a row from the top: where it is, and its axes. */
+static void set_panel(ng_writer *w, const picture *p, size_t row, int axis,
+                      const char *y, const range *r) {
+    double height = (double)p->height, top = (double)(row * ROW);
+    const char *x = axis ? "seconds of training" : "iterations";
+    bool first = axis == 0;
+    ng_writer_print(w,
+                    "set lmargin at screen %g\nset rmargin at screen %g\n"
+                    "set tmargin at screen %g\nset bmargin at screen %g\n",
+                    axis ? 0.57 : 0.09, axis ? 0.98 : 0.49,
+                    1 - (top + 15) / height, 1 - (top + ROW - 55) / height);
+    ng_writer_print(w, "set xlabel '%s'\nset ylabel '%s'\n%sset logscale y\n",
+                    x, first ? y : "", spans_decades(r) ? "" : "un");
+    ng_writer_print(w, "%s\n", first ? "set key" : "unset key");
+}
+
+/* One panel of each axis: the data sets of one curve. */
+static void draw_parts(ng_writer *w, const picture *p, size_t row,
+                       size_t score) {
+    range r = {.found = false};
+    bool there[3];
+    char value[32];
+    for (size_t part = 0; part < 3; part++) {
+        there[part] = is_there(p, part, score);
+        extend(p, part, score, &r);
+    }
+    for (int axis = 0; axis < 2; axis++) {
+        bool first = true;
+        set_panel(w, p, row, axis, SCORE_LABELS[score], &r);
+        ng_writer_print(w, "plot ");
+        for (size_t part = 0; part < 3; part++) {
+            if (!there[part])
+                continue;
+            ng_writer_print(w,
+                            "%s'%s' using %d:%s with linespoints lw 2 pt 7 ps "
+                            "0.4 lc rgb '%s' title '%s'",
+                            first ? "" : ", ", p->table,
+                            axis ? SECONDS : ITERATION,
+                            value_of(part, score, value, sizeof value),
+                            COLORS[part], PART_LABELS[part]);
+            first = false;
+        }
+        ng_writer_print(w, "\n");
+    }
+}
+
+/* One panel of each axis: the curves on one data set. */
+static void draw_curves(ng_writer *w, const picture *p, size_t row, size_t part,
+                        size_t score) {
+    range r = {.found = false};
+    char label[96], value[32];
+    extend(p, part, score, &r);
+    snprintf(label, sizeof label, "%s %s", PART_LABELS[part],
+             SCORE_LABELS[score]);
+    for (int axis = 0; axis < 2; axis++) {
+        set_panel(w, p, row, axis, label, &r);
+        ng_writer_print(w, "plot ");
+        for (size_t i = 0; i < p->count; i++) {
+            const net_curve *c = &p->curves[i];
+            ng_writer_print(w,
+                            "%s'%s' index %zu using %d:%s with linespoints lw "
+                            "2 pt 7 ps 0.3 lc rgb '%s' title '%s",
+                            i ? ", " : "", p->table, i,
+                            axis ? SECONDS : ITERATION,
+                            value_of(part, score, value, sizeof value),
+                            COLORS[i % COLOR_COUNT], c->name);
+            if (isfinite(c->rate))
+                ng_writer_print(w, ", rate %g", c->rate);
+            ng_writer_print(w, "'");
+        }
+        ng_writer_print(w, "\n");
+    }
+}
+
+/* Writes the rows of panels, or only counts them where w is NULL. */
+static size_t draw_rows(ng_writer *w, const picture *p) {
+    size_t rows = 0;
+    for (size_t score = 0; score < SCORES; score++) {
+        bool shared = false;
+        for (size_t part = 0; part < 3; part++) {
+            bool there = is_there(p, part, score);
+            shared = shared || there;
+            if (p->count == 1 || !there)
+                continue;
+            if (w)
+                draw_curves(w, p, rows, part, score);
+            rows++;
+        }
+        if (p->count > 1 || !shared)
+            continue;
+        if (w)
+            draw_parts(w, p, rows, score);
+        rows++;
+    }
+    return rows;
+}
+
+static void draw_image(ng_writer *w, const picture *p) {
+    double height = (double)p->height;
+    ng_writer_print(w,
+                    "set lmargin at screen 0.02\nset rmargin at screen 0.98\n"
+                    "set tmargin at screen %g\nset bmargin at screen %g\n",
+                    (DIGITS_ROW - 35) / height, 10 / height);
+    ng_writer_print(w, "unset key\nunset colorbox\nunset tics\n"
+                       "unset border\nunset grid\nset xlabel ''\n"
+                       "set ylabel ''\nunset logscale\n"
+                       "set palette gray\nset cbrange [0:1]\n"
+                       "set datafile separator whitespace\n"
+                       "set title 'examples, and below them what the network "
+                       "makes of them'\n");
+    ng_writer_print(w,
+                    "set size ratio -1\nplot [-0.5:%zu.5][%zu.5:-0.5] '%s' "
+                    "matrix with image\n",
+                    p->image_columns - 1, p->image_rows - 1, p->image);
+}
+
+static int write_script(ng_ctx *ctx, const char *path, const char *output,
+                        const char *quoted, picture *p) {
+    ng_writer *w;
+    size_t rows = draw_rows(NULL, p);
+    const char *dot = strrchr(output, '.');
+    bool png = dot && strcmp(dot, ".png") == 0;
+    p->height = rows * ROW + (p->image ? DIGITS_ROW : 0);
+    if (!p->height)
+        return cli_complain(CLI_FAILED,
+                            "%s: nothing was evaluated that could be drawn",
+                            output);
+    int status = cli_fail(ctx, ng_writer_open(ctx, path, &w));
+    if (status != CLI_DONE)
+        return status;
+    ng_writer_print(w, "set terminal %s size %d,%zu%s\nset output '%s'\n",
+                    png ? "png" : "svg", WIDTH, p->height,
+                    png ? "" : " dynamic", quoted);
+    ng_writer_print(w, "set grid lc rgb '#dddddd'\nset key top right opaque\n"
+                       "set format y '%%g'\n"
+                       "set datafile separator tab\nset multiplot\n");
+    draw_rows(w, p);
+    if (p->image)
+        draw_image(w, p);
+    ng_writer_print(w, "unset multiplot\n");
+    return cli_fail(ctx, ng_writer_commit(&w));
+}
+
+/* ---- Images ---------------------------------------------------------------
+ */
+
+/* Height and width of an example that is an image: so shaped, or a square
+ * number of values. */
+static bool image_shape(const ng_array *x, size_t *height, size_t *width,
+                        size_t *channels) {
+    enum { LEAST = 8 };
+    *channels = 1;
+    if (x->dims >= 3) {
+        *channels = x->dims == 4 ? x->shape[1] : 1;
+        *height = x->shape[x->dims - 2];
+        *width = x->shape[x->dims - 1];
+        return true;
+    }
+    *height = *width = (size_t)lround(sqrt((double)ng_array_width(x)));
+    return *width >= LEAST && *width * *height == ng_array_width(x);
+}
+
+/* What is drawn: examples, and after them what the network makes of them. */
+typedef struct images {
+    double *value;
+    size_t count, height, width, channels;
+    double low, high; /* of the examples: black and white */
+} images;
+
+static double grey(const images *m, size_t example, size_t pixel) {
+    size_t pixels = m->height * m->width;
+    const double *value = m->value + example * m->channels * pixels;
+    double sum = 0;
+    for (size_t c = 0; c < m->channels; c++)
+        sum += value[c * pixels + pixel];
+    double share = (sum / (double)m->channels - m->low) / (m->high - m->low);
+    return fmin(fmax(share, 0), 1);
+}
+
+/* Side by side, one matrix. */
+static int write_images(ng_ctx *ctx, const char *path, const images *m) {
+    ng_writer *w;
+    int status = cli_fail(ctx, ng_writer_open(ctx, path, &w));
+    if (status != CLI_DONE)
+        return status;
+    for (size_t row = 0; row < 2 * m->height; row++) {
+        size_t first = row / m->height * m->count;
+        for (size_t c = 0; c < m->count * m->width; c++)
+            ng_writer_print(w, "%.3g ",
+                            grey(m, first + c / m->width,
+                                 row % m->height * m->width + c % m->width));
+        ng_writer_print(w, "\n");
+    }
+    return cli_fail(ctx, ng_writer_commit(&w));
+}
+
+static void take_examples(const ng_array *from, images *m) {
+    size_t all = ng_array_width(from);
+    m->low = HUGE_VAL;
+    m->high = -HUGE_VAL;
+    for (size_t i = 0; i < m->count * all; i++) {
+        m->value[i] = ng_array_at(from, i / all, i % all);
+        m->low = fmin(m->low, m->value[i]);
+        m->high = fmax(m->high, m->value[i]);
+    }
+    if (!(m->high > m->low))
+        m->high = m->low + 1;
+}
+
+static int reconstruct(ng_ctx *ctx, const char *path, ng_net *net,
+                       const ng_net_data *data, picture *p) {
+    const ng_array *x = ng_net_data_x(data), *y = ng_net_data_y(data);
+    size_t rows = ng_array_rows(x), all = ng_array_width(x);
+    images m = {.count = rows < EXAMPLES ? rows : EXAMPLES};
+    const ng_batch batch = {.x = x, .count = m.count};
+    m.value = malloc((2 * m.count * all + 1) * sizeof *m.value);
+    if (!m.value)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    image_shape(x, &m.height, &m.width, &m.channels);
+    take_examples(y ? y : x, &m);
+    int status = cli_fail(ctx, ng_network_mean(ng_net_network(net), &batch,
+                                               m.value + m.count * all));
+    if (status == CLI_DONE)
+        status = write_images(ctx, path, &m);
+    free(m.value);
+    p->image_columns = m.count * m.width;
+    p->image_rows = 2 * m.height;
+    return status;
+}
+
+static int add_image(ng_ctx *ctx, const cli_options *options, ng_net *net,
+                     const ng_net_data *data, picture *p) {
+    size_t height, width, channels;
+    const ng_array *x = data ? ng_net_data_x(data) : NULL;
+    if (!net || !x || strcmp(options->target, "self") != 0 ||
+        !image_shape(x, &height, &width, &channels))
+        return CLI_DONE;
+    char *path = cli_beside(options->plot, ".images.tsv");
+    p->image = path ? cli_escape(path) : NULL;
+    int status = p->image ? reconstruct(ctx, path, net, data, p)
+                          : cli_complain(CLI_RESOURCES, "out of memory");
+    free(path);
+    return status;
+}
+
+int net_draw(ng_ctx *ctx, const cli_options *options, const net_curve *curves,
+             size_t count, const char *table, ng_net *net,
+             const ng_net_data *data) {
+    picture p = {.curves = curves, .count = count};
+    char *script = cli_beside(options->plot, ".gp");
+    char *beside = cli_beside(options->plot, ".tsv");
+    char *output = cli_escape(options->plot);
+    const char *name = table ? table : beside;
+    int status = CLI_DONE;
+    p.table = name ? cli_escape(name) : NULL;
+    if (!script || !output || !p.table)
+        status = cli_complain(CLI_RESOURCES, "out of memory");
+    if (status == CLI_DONE && !table)
+        status = net_write_table(ctx, name, curves, count);
+    if (status == CLI_DONE)
+        status = add_image(ctx, options, net, data, &p);
+    if (status == CLI_DONE)
+        status = write_script(ctx, script, options->plot, output, &p);
+    if (status == CLI_DONE)
+        status = cli_gnuplot(script, options->plot);
+    free(script);
+    free(beside);
+    free(output);
+    free(p.table);
+    free(p.image);
+    return status;
+}

@@ -1,0 +1,205 @@
+/* predict, show and kl where the model is a network. */
+#include "net.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What can be read once only is left to the reader of other models, and so is
+ * the complaint about what cannot be read. */
+bool cli_is_net(ng_ctx *ctx, const char *path) {
+    struct stat about;
+    int is_net = 0;
+    if (stat(path, &about) != 0 || !S_ISREG(about.st_mode))
+        return false;
+    return ng_net_is_file(ctx, path, &is_net) == NG_OK && is_net;
+}
+
+static int load(ng_ctx *ctx, const cli_options *options, size_t which,
+                ng_net **out) {
+    return cli_fail(ctx, ng_net_load(ctx, options->positional[which], out));
+}
+
+/* Examples as the network has learnt to read them. */
+static int read_inputs(ng_ctx *ctx, const cli_options *options,
+                       const char *path, const ng_net *net, ng_net_data **out) {
+    const ng_net_source source = {.path = path,
+                                  .drop_missing = options->missing != NULL};
+    return cli_fail(ctx, ng_net_data_read(ctx, &source, NULL, net, out));
+}
+
+static void write_csv(ng_writer *writer, const ng_net_prediction *p) {
+    for (size_t j = 0; j < p->columns; j++) {
+        if (j)
+            ng_writer_bytes(writer, ",", 1);
+        cli_print_field(writer, p->column[j]);
+    }
+    ng_writer_print(writer, p->best ? ",class\n" : "\n");
+    for (size_t i = 0; i < p->rows; i++) {
+        for (size_t j = 0; j < p->columns; j++)
+            ng_writer_print(writer, "%s%.17g", j ? "," : "",
+                            p->values[i * p->columns + j]);
+        if (p->best) {
+            ng_writer_bytes(writer, ",", 1);
+            cli_print_field(writer, p->level[p->best[i]]);
+        }
+        ng_writer_bytes(writer, "\n", 1);
+    }
+}
+
+static bool ends_in(const char *path, const char *ending) {
+    size_t length = strlen(path), tail = strlen(ending);
+    return length >= tail && strcmp(path + length - tail, ending) == 0;
+}
+
+static int write_prediction(ng_ctx *ctx, const char *path,
+                            const ng_net_prediction *p) {
+    ng_writer *writer;
+    if (path && ends_in(path, ".npy")) {
+        const ng_array array = {.dtype = NG_F64,
+                                .dims = 2,
+                                .shape = {p->rows, p->columns},
+                                .scale = 1,
+                                .data = p->values};
+        return cli_fail(ctx, ng_array_write_npy(ctx, path, &array));
+    }
+    int status = cli_fail(ctx, ng_writer_open(ctx, path ? path : "-", &writer));
+    if (status != CLI_DONE)
+        return status;
+    write_csv(writer, p);
+    return cli_fail(ctx, ng_writer_commit(&writer));
+}
+
+int cli_predict_net(ng_ctx *ctx, const cli_options *options) {
+    ng_net *net = NULL;
+    ng_net_data *data = NULL;
+    ng_net_prediction *prediction = NULL;
+    if (options->interval > 0)
+        return cli_complain(CLI_USAGE,
+                            "--interval: %s is a network, of which only means "
+                            "and classes are predicted",
+                            options->positional[0]);
+    int status = load(ctx, options, 0, &net);
+    if (status == CLI_DONE)
+        status = read_inputs(ctx, options, options->positional[1], net, &data);
+    if (status == CLI_DONE)
+        status = cli_fail(ctx, ng_net_predict(net, data, &prediction));
+    if (status == CLI_DONE)
+        status = write_prediction(ctx, options->out, prediction);
+    ng_net_prediction_destroy(&prediction);
+    ng_net_data_destroy(&data);
+    ng_net_destroy(&net);
+    return status;
+}
+
+int cli_show_net(ng_ctx *ctx, const cli_options *options) {
+    ng_net *net = NULL;
+    int status = load(ctx, options, 0, &net);
+    if (status == CLI_DONE)
+        status = net_explain(ctx, options, net);
+    ng_net_destroy(&net);
+    return status;
+}
+
+static bool same_inputs(const ng_array *a, const ng_array *b) {
+    size_t width = ng_array_width(a);
+    if (ng_array_rows(a) != ng_array_rows(b) || width != ng_array_width(b))
+        return false;
+    for (size_t i = 0; i < ng_array_rows(a); i++) {
+        for (size_t j = 0; j < width; j++) {
+            if (ng_array_at(a, i, j) != ng_array_at(b, i, j))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The divergence is taken by giving one network the other's parameters, so
+ * that they must be networks of the same kind. */
+static int check_alike(const cli_options *options, ng_net *a, ng_net *b) {
+    const char *const *path = options->positional;
+    const ng_net_summary *s = ng_net_result(a), *t = ng_net_result(b);
+    if (strcmp(s->layers, t->layers) != 0)
+        return cli_complain(CLI_USAGE,
+                            "%s has layers \"%s\" and %s \"%s\": the KL "
+                            "divergence is of networks with the same layers",
+                            path[0], s->layers, path[1], t->layers);
+    if (strcmp(s->family, t->family) != 0 ||
+        ng_network_parameters(ng_net_network(a)) !=
+            ng_network_parameters(ng_net_network(b)))
+        return cli_complain(CLI_USAGE,
+                            "%s and %s have different inputs, targets or "
+                            "families",
+                            path[0], path[1]);
+    return CLI_DONE;
+}
+
+static int one_way(ng_ctx *ctx, ng_network *from, const ng_network *to,
+                   const ng_net_data *data, double *kl) {
+    const ng_array *x = ng_net_data_x(data);
+    const ng_batch batch = {.x = x, .count = ng_array_rows(x)};
+    double *theta = malloc((ng_network_parameters(to) + 1) * sizeof *theta);
+    if (!theta)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    ng_network_get(to, theta);
+    int status = cli_fail(ctx, ng_network_kl(from, &batch, theta, kl));
+    free(theta);
+    return status;
+}
+
+static int measure(ng_ctx *ctx, const cli_options *options, ng_net *a,
+                   ng_net *b, const ng_net_data *data) {
+    ng_network *first = ng_net_network(a), *second = ng_net_network(b);
+    double ab, ba;
+    int status = one_way(ctx, first, second, data, &ab);
+    if (status == CLI_DONE)
+        status = one_way(ctx, second, first, data, &ba);
+    return status == CLI_DONE ? cli_print_kl(options, ab, ba) : status;
+}
+
+static int check_both(ng_ctx *ctx, const cli_options *options) {
+    for (size_t i = 0; i < 2; i++) {
+        if (!cli_is_net(ctx, options->positional[i]))
+            return cli_complain(CLI_USAGE,
+                                "%s is a network and %s is not: there is no KL "
+                                "divergence between them",
+                                options->positional[1 - i],
+                                options->positional[i]);
+    }
+    if (options->positionals < 3)
+        return cli_complain(CLI_USAGE, "the KL divergence of networks is a "
+                                       "mean over DATA: natgrad kl MODEL MODEL "
+                                       "DATA");
+    return CLI_DONE;
+}
+
+int cli_kl_net(ng_ctx *ctx, const cli_options *options) {
+    ng_net *a = NULL, *b = NULL;
+    ng_net_data *data = NULL, *other = NULL;
+    const char *path = options->positional[2];
+    int status = check_both(ctx, options);
+    if (status == CLI_DONE)
+        status = load(ctx, options, 0, &a);
+    if (status == CLI_DONE)
+        status = load(ctx, options, 1, &b);
+    if (status == CLI_DONE)
+        status = check_alike(options, a, b);
+    if (status == CLI_DONE)
+        status = read_inputs(ctx, options, path, a, &data);
+    if (status == CLI_DONE)
+        status = read_inputs(ctx, options, path, b, &other);
+    if (status == CLI_DONE &&
+        !same_inputs(ng_net_data_x(data), ng_net_data_x(other)))
+        status = cli_complain(CLI_USAGE,
+                              "%s and %s were trained on columns of other "
+                              "means and deviations, so that the same row is "
+                              "not the same input",
+                              options->positional[0], options->positional[1]);
+    if (status == CLI_DONE)
+        status = measure(ctx, options, a, b, data);
+    ng_net_data_destroy(&data);
+    ng_net_data_destroy(&other);
+    ng_net_destroy(&a);
+    ng_net_destroy(&b);
+    return status;
+}
