@@ -1,10 +1,12 @@
 # A thin door to CMake: see CMakeLists.txt and CMakePresets.json.
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+# Of training by each optimizer, `make autoencoder`.
+SECONDS ?= 60
 PRESET ?= $(if $(CI),ci,default)
 
-.PHONY: all build setup demo test bench check-long check-format format \
-	install clean
+.PHONY: all build setup demo autoencoder test bench check-long check-format \
+	format install clean
 
 all: build
 
@@ -20,6 +22,10 @@ setup:
 
 demo: build
 	@scripts/demo.sh
+
+# The picture of the README, on Fashion-MNIST: minutes.
+autoencoder: build
+	@scripts/autoencoder.sh $(SECONDS)
 
 test: build
 	@tests/run.sh

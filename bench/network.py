@@ -1,17 +1,25 @@
 """Training networks: natgrad's command against PyTorch's optimisers.
 
     network.py [--natgrad BUILD/natgrad] --data MNIST_DIR [--fashion DIR]
-               [--digits data] [--only autoencoder,classifier,...] [--out DIR]
+               [--digits data] [--only steps,autoencoder,...] [--out DIR]
+
+Cases and about how long they take on two idle cores: steps 10 minutes, small 1,
+autoencoder 25, classifier 12, lenet 40. --quick makes each a minute or two
+that shows no more than that it works. --reuse takes the traces that an
+earlier run left, and makes only those that are missing.
 
 All run in turn, round after round, on the same data and threads. natgrad's
 time is its trace's "seconds", PyTorch's the seconds of its training loop; of
-neither does it hold reading the data or evaluating the curve. A threshold is
-reached at the first evaluation that meets it. Ratios are of medians, natgrad
-over the peer: of seconds, below one natgrad is faster; of steps a second,
-above. Without --natgrad the peers run alone.
+neither does it hold reading the data or evaluating the curve. natgrad's scores
+are those its trace reports: of the average of the iterates or of the last one,
+whichever has the lower training loss. Steps of natgrad are timed by
+bench_network_steps. A threshold is reached at the first evaluation that meets
+it. Ratios are of medians, natgrad over the peer: of seconds, below one natgrad
+is faster; of steps a second, above. Without --natgrad the peers run alone.
 
-DIR receives network.tsv (every figure), curves-CASE.tsv and, by gnuplot,
-CASE.png: training and test, over iterations and over seconds.
+DIR receives a trace for each run, network-CASE.tsv (every figure),
+curves-CASE.tsv and, by gnuplot, CASE.png: training and test, over iterations
+and over seconds.
 """
 
 import argparse
@@ -27,7 +35,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 AUTOENCODER = ("1000 tanh, 500 tanh, 250 tanh, 30, "
                "250 tanh, 500 tanh, 1000 tanh")
-LENET = ("conv 6 5x5 pad 2 relu, pool 2, conv 16 5x5 relu, pool 2, flatten, "
+LENET = ("conv 6 5x5 pad 2 relu, pool 2, conv 16 5x5 relu, pool 2, "
          "120 relu, 84 relu")
 WIDTHS = [784, 1000, 500, 250, 30, 250, 500, 1000, 784]
 COLUMNS = ["case", "learner", "figure", "value", "iterations", "runs",
@@ -74,52 +82,80 @@ def idx_file(directory, part, kind):
 # The two programs
 
 
-class Natgrad:
-    peer = False
+class Learner:
+    """A program with its arguments; `every`: iterations between evaluations,
+    of which those that take short steps need fewer."""
 
-    def __init__(self, options, name, arguments):
+    def __init__(self, options, name, every, arguments):
         self.options, self.name, self.arguments = options, name, arguments
+        self.every = options.evaluate_every or every
+
+    def common(self, case, seed, trace):
+        arguments = ["--threads", str(self.options.threads),
+                     "--seed", str(seed), "--trace", trace,
+                     "--evaluate-every", str(self.every)]
+        if case.seconds:
+            arguments += ["--seconds", str(case.seconds)]
+        return arguments
+
+
+class Natgrad(Learner):
+    peer = False
 
     def run(self, case, seed, trace):
         command = [self.options.natgrad, "net", *case.natgrad, *self.arguments,
-                   "--threads", str(self.options.threads), "--seed", str(seed),
-                   "--trace", trace, "--quiet", "--json"]
-        if case.seconds:
-            command += ["--seconds", str(case.seconds)]
-        if case.evaluate_every:
-            command += ["--evaluate-every", str(case.evaluate_every)]
-        return run_json(command, {**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+                   *self.common(case, seed, trace), "--quiet", "--json"]
+        found = run_json(command, {**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        append_end(trace, found)
 
 
-class Torch:
+def append_end(trace, found):
+    """The scores at the end, which the trace has only where an evaluation was
+    due."""
+    with open(trace) as lines:
+        last = json.loads(lines.readlines()[-1])
+    if "train" in last:
+        return
+    end = {"iteration": found["iterations"], "seconds": found["seconds"],
+           "train": found["train"]}
+    if found.get("test"):
+        end["test"] = found["test"][0]
+    with open(trace, "a") as file:
+        file.write(json.dumps(end) + "\n")
+
+
+class Torch(Learner):
     peer = True
 
-    def __init__(self, options, name, arguments):
-        self.options, self.name, self.arguments = options, name, arguments
-
     def run(self, case, seed, trace):
-        command = [self.options.python, os.path.join(HERE, "peer_torch.py"),
-                   case.name, "--data", case.data, *self.arguments,
-                   "--threads", str(self.options.threads), "--seed", str(seed)]
-        if trace:
-            command += ["--trace", trace]
-        if case.seconds:
-            command += ["--seconds", str(case.seconds)]
-        if case.evaluate_every:
-            command += ["--evaluate-every", str(case.evaluate_every)]
-        environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-        return run_json(command, environment)
+        return run_torch(self.options, [
+            case.name, "--data", case.data, *self.arguments,
+            *self.common(case, seed, trace)])
+
+
+def run_torch(options, arguments):
+    command = [options.python, os.path.join(HERE, "peer_torch.py"), *arguments]
+    return run_json(command, {**os.environ, "OMP_WAIT_POLICY": "passive"})
+
+
+def run_steps(options, arguments):
+    """What bench_network_steps prints, by part and name."""
+    beside = os.path.join(os.path.dirname(options.natgrad), "bench",
+                          "bench_network_steps")
+    rows = run_json([beside, *arguments, "--json"],
+                    {**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    return {(row["part"], row["what"]): row for row in rows}
 
 
 class Case:
     """A network, its data and what is to be reached with it."""
 
     def __init__(self, name, data, natgrad, watched, thresholds, learners,
-                 seconds=None, evaluate_every=None, rounds=1, at=()):
+                 seconds=None, rounds=1, at=()):
         self.name, self.data, self.natgrad = name, data, natgrad
         self.watched, self.thresholds = watched, thresholds
         self.learners, self.seconds = learners, seconds
-        self.evaluate_every, self.rounds, self.at = evaluate_every, rounds, at
+        self.rounds, self.at = rounds, at
 
     def met(self, record, threshold):
         value = record.get(self.watched)
@@ -139,63 +175,71 @@ def autoencoder(options):
     natgrad = [images, "--target", "self", "--layers", AUTOENCODER,
                "--family", "bernoulli", "--l2", "1e-5", "--batch", "1000",
                "--test", test]
-    learners = ours(options, {"kfac": ["--optimizer", "kfac"]})
     rows = ["--evaluate-rows", str(options.evaluate_rows or 60000)]
-    learners += [Torch(options, name, ["--optimizer", optimizer, *rows])
-                 for name, optimizer in (("torch-adam", "adam"),
-                                         ("torch-nesterov", "sgd"),
-                                         ("torch-kfac", "kfac"))]
+    learners = ours(options, [("kfac", 10, ["--optimizer", "kfac"])])
+    learners += [Torch(options, name, every, ["--optimizer", optimizer, *rows])
+                 for name, optimizer, every in (("torch-adam", "adam", 25),
+                                                ("torch-nesterov", "sgd", 25),
+                                                ("torch-kfac", "kfac", 10))]
     return Case("autoencoder", options.data, natgrad, "train_error",
                 [10, 5.4, 5, 2.4], learners, options.seconds or 150,
-                options.evaluate_every or 10, options.rounds or 1,
-                at=(30, 60, 120))
+                options.rounds or 1, at=(30, 60, 120))
 
 
-def classifier_case(options, name, directory, layers, thresholds, ours_by,
-                    horizons):
+def classifier_case(options, name, directory, layers, thresholds, natgrads,
+                    horizons, rounds):
     parts = {(part, kind): idx_file(directory, part, kind)
              for part in ("train", "t10k")
              for kind in ("images-idx3", "labels-idx1")}
     natgrad = [parts["train", "images-idx3"],
                "--target", parts["train", "labels-idx1"], "--layers", layers,
                "--test", parts["t10k", "images-idx3"],
-               parts["t10k", "labels-idx1"]]
-    learners = ours(options, ours_by)
+               "--test-target", parts["t10k", "labels-idx1"]]
+    learners = ours(options, natgrads)
     learners += [
-        Torch(options, f"torch-adam-{epochs}",
+        Torch(options, f"torch-adam-{epochs}", 60,
               ["--optimizer", "adam", "--schedule", "cosine",
                "--epochs", str(epochs),
-               "--evaluate-rows", str(options.evaluate_rows or 10000)])
+               "--evaluate-rows", str(options.evaluate_rows or 2000)])
         for epochs in horizons]
     return Case(name, directory, natgrad, "test_accuracy", thresholds,
-                learners, options.seconds, options.evaluate_every or 117,
-                options.rounds or 5)
+                learners, options.seconds, options.rounds or rounds)
 
 
 def classifier(options):
     """Cosine decay has to know its end: a short one for the first threshold,
     a longer one for the second."""
-    by = {"kfac": ["--optimizer", "kfac", "--epochs", "10"],
-          "adam": ["--optimizer", "adam", "--schedule", "cosine", "--epochs",
-                   "10", "--batch", "128"]}
-    return classifier_case(options, "classifier", options.data,
-                           "512 relu, 512 relu", [0.98, 0.983], by, [4, 10])
+    return classifier_case(
+        options, "classifier", options.data, "512 relu, 512 relu",
+        [0.98, 0.983], [("kfac", 20, ["--epochs", "3"])], [4, 10], 5)
 
 
 def lenet(options):
-    by = {"kfac": ["--optimizer", "kfac", "--epochs", "15"]}
-    return classifier_case(options, "lenet", options.fashion, LENET,
-                           [0.88, 0.9], by, [15])
+    adam = ["--optimizer", "adam", "--schedule", "cosine", "--epochs"]
+    return classifier_case(
+        options, "lenet", options.fashion, LENET, [0.88, 0.9],
+        [("kfac", 20, ["--epochs", "8"]), ("adam-8", 120, [*adam, "8"])],
+        [8, 15], 3)
 
 
-def ours(options, by_name):
+def ours(options, entries):
+    """natgrad by name, evaluation interval and arguments."""
     if not options.natgrad:
         return []
-    return [Natgrad(options, "natgrad-" + name, arguments)
-            for name, arguments in by_name.items()]
+    return [Natgrad(options, "natgrad-" + name, every, arguments)
+            for name, every, arguments in entries]
 
 
 # Races to a threshold
+
+
+def run_once(case, learner, seed, trace, reuse):
+    if not (reuse and os.path.exists(trace)):
+        learner.run(case, seed, trace)
+    records = [r for r in read_trace(trace) if case.watched in r]
+    if not records:
+        raise Failed(f"no evaluation in {trace} has a {case.watched}")
+    return records
 
 
 def race(case, options, table):
@@ -205,12 +249,11 @@ def race(case, options, table):
             trace = os.path.join(
                 options.out, f"{case.name}-{learner.name}-{seed}.jsonl")
             try:
-                learner.run(case, seed, trace)
+                records = run_once(case, learner, seed, trace, options.reuse)
             except Failed as failure:
                 print(f"{case.name}: {learner.name} left out: {failure}")
                 case.learners.remove(learner)
                 continue
-            records = [r for r in read_trace(trace) if "train_loss" in r]
             runs[learner.name].append(records)
             last = records[-1]
             print(f"{case.name} {seed}: {learner.name} "
@@ -272,10 +315,11 @@ def state(case, runs, seconds, table):
     for learner in case.learners:
         for name in ("train_loss", case.watched,
                      case.watched.replace("train", "test")):
-            found = [[r for r in records if r["seconds"] <= seconds][-1]
-                     for records in runs[learner.name]
-                     if records[-1]["seconds"] >= 0.95 * seconds]
-            found = [r for r in found if r.get(name) is not None]
+            before = [[r for r in records if r["seconds"] <= seconds]
+                      for records in runs[learner.name]
+                      if records[-1]["seconds"] >= 0.95 * seconds]
+            found = [records[-1] for records in before
+                     if records and records[-1].get(name) is not None]
             if found:
                 table.append([
                     case.name, learner.name, f"{name} at {seconds} s",
@@ -327,91 +371,78 @@ def flops(batch):
     return forward, 3 * forward - 2 * WIDTHS[0] * WIDTHS[1] * batch
 
 
-def iteration_times(trace, skip):
-    """Seconds from iteration to iteration, but the first few."""
-    marks = [r["seconds"] for r in read_trace(trace)]
-    gaps = [b - a for a, b in zip(marks, marks[1:])][skip:]
-    if not gaps:
-        raise Failed("the trace has too few iterations to time them")
-    return {"median": statistics.median(gaps), "mean": statistics.mean(gaps)}
-
-
-def natgrad_steps(options, learners, case):
-    found = {}
-    for learner in learners:
-        trace = os.path.join(options.out, f"steps-{learner.name}.jsonl")
-        try:
-            learner.run(case, 1, trace)
-            found[learner.name] = iteration_times(trace, 20)["mean"]
-        except Failed as failure:
-            print(f"{case.name}: {learner.name} left out: {failure}")
-    if options.forward:
-        done = subprocess.run(options.forward, shell=True, check=True,
-                              stdout=subprocess.PIPE, text=True)
-        found["natgrad-forward"] = float(done.stdout.split()[-1])
-    return found
+def natgrad_steps(options, images):
+    found = run_steps(options, [
+        "--only", "steps,forward,inversions", "--images", images,
+        "--optimizers", "sgd,momentum,adam,kfac,kfac-no-model",
+        "--threads", str(options.threads), "--rounds", "1",
+        *(["--steps", "2", "--warm", "2"] if options.quick
+          else ["--steps", "40", "--warm", "80"])])
+    result = {f"natgrad-{what}": row["mean"]
+              for (part, what), row in found.items() if part == "step"}
+    for part, what, name in (
+            ("forward", "predict 10000", "forward"),
+            ("inversions", "16 factors, Cholesky", "inverses")):
+        result["natgrad-" + name] = found[part, what]["median"]
+    return result
 
 
 def steps(options, table):
-    """A step's mean over whole cycles of statistics and inverses."""
+    """A step's mean over whole periods of statistics and inverses, of a
+    forward pass and of the inverses the median."""
     images = idx_file(options.data, "train", "images-idx3")
-    natgrad = [images, "--target", "self", "--layers", AUTOENCODER,
-               "--family", "bernoulli", "--l2", "1e-5", "--batch", "1000",
-               "--epochs", "2"]
-    case = Case("steps", options.data, natgrad, None, [], [])
-    learners = ours(options, {
-        "sgd": ["--optimizer", "sgd"], "adam": ["--optimizer", "adam"],
-        "kfac": ["--optimizer", "kfac"], "ekfac": ["--optimizer", "ekfac"]})
     rounds, rate = [], []
     for _ in range(options.rounds or 3):
-        peer = Torch(options, "torch", ["--count", "50"]).run(case, 1, None)
+        peer = run_torch(options, [
+            "steps", "--data", options.data, "--threads", str(options.threads),
+            "--count", "2" if options.quick else "50"])
         rate.append(peer["gemm_flops"])
         found = {f"torch-{name}": value["mean"]
                  for name, value in peer.items() if isinstance(value, dict)}
-        found.update(natgrad_steps(options, learners, case))
+        for name in ("forward", "inverses"):
+            found["torch-" + name] = peer[name]["median"]
+        if options.natgrad:
+            found.update(natgrad_steps(options, images))
         rounds.append(found)
     forward, both = flops(1000)
     rate = statistics.median(rate)
-    print(f"steps: GEMM {rate / 1e9:.0f} Gflop/s; floors: forward of 10,000 "
-          f"{10 * forward / rate:.3f} s, forward and backward of 1,000 "
-          f"{both / rate:.4f} s")
-    table.append(["steps", "floor", "seconds, forward of 10,000",
-                  number(10 * forward / rate), "-", "-", "-", "-", "-"])
-    table.append(["steps", "floor", "seconds, forward and backward",
-                  number(both / rate), "-", "-", "-", "-", "-"])
-    median = compare("steps", "seconds", rounds, table, {"ekfac": "kfac"})
+    print(f"steps: torch's GEMM {rate / 1e9:.0f} Gflop/s; floors at that: "
+          f"forward of 10,000 {10 * forward / rate:.3f} s, forward and "
+          f"backward of 1,000 {both / rate:.4f} s")
+    for figure, value in (("forward of 10,000", 10 * forward),
+                          ("forward and backward", both)):
+        table.append(["steps", "floor", "seconds, " + figure,
+                      number(value / rate), "-", "-", "-", "-", "-"])
+    median = compare("steps", "seconds", rounds, table,
+                     {"momentum": "sgd", "kfac-no-model": "kfac"})
     for name, value in sorted(median.items()):
-        program, kind = name.split("-")
-        if kind in ("adam", "kfac", "ekfac") and f"{program}-sgd" in median:
+        program, kind = name.split("-", 1)
+        if kind in ("adam", "kfac", "kfac-no-model"):
             table.append(["steps", name, "times its own sgd",
                           number(value / median[f"{program}-sgd"]),
                           *["-"] * 5])
 
 
 def small(options, table):
+    """One thread each: more only slow either down at this size. as-torch: by
+    the settings of the peer's K-FAC."""
     digits = os.path.join(options.digits, "digits.csv.gz")
-    natgrad = [digits, "--target", "digit", "--family", "categorical",
-               "--layers", "32 tanh", "--batch", "64", "--epochs", "200"]
-    case = Case("small", options.digits, natgrad, None, [], [])
-    learners = ours(options, {name: ["--optimizer", name]
-                              for name in ("sgd", "adam", "kfac")})
-    # One thread each: more only slow either down at this size.
-    single = argparse.Namespace(**{**vars(options), "threads": 1})
     rounds = []
-    for _ in range(options.rounds or 3):
-        peer = Torch(single, "torch", ["--count", "2000"]).run(case, 1, None)
+    for _ in range(options.rounds or 5):
+        peer = run_torch(options, [
+            "small", "--data", options.digits, "--threads", "1",
+            "--count", "250" if options.quick else "1000"])
         found = {"torch-" + name: peer[name]
                  for name in ("sgd", "adam", "kfac")}
-        for learner in learners:
-            learner.options = single
-            try:
-                result = learner.run(case, 1, os.devnull)
-            except Failed as failure:
-                print(f"small: {learner.name} left out: {failure}")
-                continue
-            found[learner.name] = result["iterations"] / result["seconds"]
+        if options.natgrad:
+            ours_found = run_steps(options, [
+                "--only", "small", "--threads", "1", "--rounds", "1",
+                "--digits", digits])
+            found.update({f"natgrad-{what}": row["median"]
+                          for (_, what), row in ours_found.items()})
         rounds.append(found)
-    compare("small", "steps a second", rounds, table, {})
+    compare("small", "steps a second", rounds, table,
+            {"kfac-as-torch": "kfac"})
 
 
 def compare(case, figure, rounds, table, stand_in):
@@ -420,7 +451,7 @@ def compare(case, figure, rounds, table, stand_in):
     median = {name: statistics.median(found[name] for found in rounds
                                       if name in found) for name in names}
     for name in sorted(names):
-        kind = name.split("-")[1]
+        kind = name.split("-", 1)[1]
         peer = "torch-" + stand_in.get(kind, kind)
         versus = name.startswith("natgrad") and peer in median
         table.append([
@@ -460,8 +491,10 @@ def arguments():
     add("--evaluate-every", type=int)
     add("--evaluate-rows", type=int,
         help="of the training set that the peers' curves are of")
-    add("--forward", help="command that prints natgrad's seconds for a "
-                          "forward pass of 10,000 images")
+    add("--learners", type=lambda text: text.split(","),
+        help="of a race only these: natgrad-kfac,torch-adam,...")
+    add("--reuse", action="store_true", help="traces that are there")
+    add("--quick", action="store_true", help="only to see that it works")
     add("--threads", type=int, default=2)
     add("--python", default="/usr/bin/python3",
         help="a Python that has PyTorch")
@@ -473,23 +506,42 @@ def arguments():
     return options
 
 
+def hurry(options):
+    """A few iterations of everything, evaluated on few rows where one can
+    choose."""
+    options.rounds, options.seconds = 1, 1.0
+    options.evaluate_every, options.evaluate_rows = 1000, 1000
+
+
+def run_case(name, options, table):
+    if name in SPEED:
+        SPEED[name](options, table)
+        return
+    case = CASES[name](options)
+    if options.learners:
+        case.learners = [learner for learner in case.learners
+                         if learner.name in options.learners]
+    race(case, options, table)
+
+
 def main():
     options = arguments()
     os.makedirs(options.out, exist_ok=True)
-    table = []
+    if options.quick:
+        hurry(options)
     for name in options.only:
+        table = []
         try:
-            if name in CASES:
-                race(CASES[name](options), options, table)
-            else:
-                SPEED[name](options, table)
+            run_case(name, options, table)
         except Failed as failure:
             print(f"SKIP {name}: {failure}")
-    show(table)
-    with open(os.path.join(options.out, "network.tsv"), "w") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(table)
+            continue
+        show(table)
+        path = os.path.join(options.out, f"network-{name}.tsv")
+        with open(path, "w") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(table)
 
 
 if __name__ == "__main__":

@@ -32,13 +32,35 @@ static int contradiction(const char *option, const char *optimizer) {
                         optimizer);
 }
 
+/* Metrics that take nothing from drawn labels, or have no factors. */
+static int check_curvature(const cli_options *o, const char *name,
+                           ng_trainer optimizer) {
+    bool factors = optimizer == NG_TRAIN_KFAC || optimizer == NG_TRAIN_EKFAC;
+    if (optimizer == NG_TRAIN_CG && o->fisher)
+        return contradiction("fisher", name);
+    if (optimizer == NG_TRAIN_CG && o->fisher_samples != 1)
+        return contradiction("fisher-samples", name);
+    if (o->sharing && !factors)
+        return contradiction("sharing", name);
+    return CLI_DONE;
+}
+
 int net_check_optimizer(const cli_options *o, const char *name,
                         ng_trainer optimizer) {
     bool second_order = ng_trainer_second_order(optimizer);
     if (o->momentum >= 0 && !second_order && optimizer != NG_TRAIN_MOMENTUM)
         return contradiction("momentum", name);
+    if (o->first_batch > 0 && o->batch > 0 && o->first_batch > o->batch)
+        return cli_complain(CLI_USAGE,
+                            "--first-batch: batches grow: expected at most "
+                            "--batch, %.0f",
+                            o->batch);
+    if (second_order && o->momentum > 0 && o->rate < 0)
+        return cli_complain(CLI_USAGE,
+                            "--momentum goes with --rate: the quadratic model "
+                            "finds its own (0 turns it off)");
     if (second_order)
-        return CLI_DONE;
+        return check_curvature(o, name, optimizer);
     if (o->fisher)
         return contradiction("fisher", name);
     if (o->fisher_samples != 1)

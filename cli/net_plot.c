@@ -8,7 +8,8 @@
 
 /* Columns of the table of curves, see net_table.c. */
 enum { ITERATION = 3, SECONDS = 5, FIRST_SCORE = 8, SCORES = 3 };
-enum { EXAMPLES = 10, ROW = 340, DIGITS_ROW = 300, WIDTH = 1200 };
+enum { EXAMPLES = 10, ROW = 320, DIGITS_ROW = 290, WIDTH = 1200 };
+enum { KEY_ROW = 24, KEY_COLUMNS = 5 };
 
 static const char *const PART_LABELS[] = {"training", "validation", "test"};
 static const char *const SCORE_LABELS[] = {
@@ -24,7 +25,7 @@ typedef struct picture {
     char *table; /* quoted for gnuplot */
     char *image; /* the same, or NULL */
     size_t image_columns, image_rows;
-    size_t height; /* pixels */
+    size_t key, height; /* pixels: of the key, of all */
 } picture;
 
 static double score_of(const net_point *point, size_t part, size_t score) {
@@ -62,9 +63,16 @@ static bool is_there(const picture *p, size_t part, size_t score) {
     return r.found;
 }
 
-/* A logarithm is for what spans decades. */
-static bool spans_decades(const range *r) {
-    enum { FACTOR = 20 };
+static bool has_part(const picture *p, size_t part) {
+    bool there = false;
+    for (size_t score = 0; score < SCORES; score++)
+        there = there || is_there(p, part, score);
+    return there;
+}
+
+/* A logarithm is for what spans about a decade. */
+static bool spans_a_decade(const range *r) {
+    enum { FACTOR = 8 };
     return r->low > 0 && r->high > FACTOR * r->low;
 }
 
@@ -74,20 +82,91 @@ static const char *value_of(size_t part, size_t score, char *out, size_t size) {
     return out;
 }
 
-/* Panel `axis` of a row from the top: where it is, and its axes. */
-static void set_panel(ng_writer *w, const picture *p, size_t row, int axis,
-                      const char *y, const range *r) {
-    double height = (double)p->height, top = (double)(row * ROW);
-    const char *x = axis ? "seconds of training" : "iterations";
-    bool first = axis == 0;
+/* Where there are few decades, 1, 2, 5, 10, ... within the range. */
+static void set_logarithm(ng_writer *w, const range *r) {
+    static const double STEPS[] = {1, 2, 5};
+    static const double MANY = 200, BEYOND = 1.1;
+    double low = r->low / BEYOND, high = r->high * BEYOND;
+    const char *separator = "";
+    ng_writer_print(w, "set logscale y\nset yrange [%g:%g]\n", low, high);
+    if (high > MANY * low) {
+        ng_writer_print(w, "set ytics nomirror autofreq\n");
+        return;
+    }
+    ng_writer_print(w, "set ytics nomirror (");
+    for (double decade = pow(10, floor(log10(low))); decade < high;
+         decade *= 10) {
+        for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
+            double tic = decade * STEPS[i];
+            if (tic < low || tic > high)
+                continue;
+            ng_writer_print(w, "%s%g", separator, tic);
+            separator = ", ";
+        }
+    }
+    ng_writer_print(w, ")\n");
+}
+
+static void set_margins(ng_writer *w, const picture *p, double left,
+                        double right, double top, double bottom) {
+    double height = (double)p->height;
     ng_writer_print(w,
                     "set lmargin at screen %g\nset rmargin at screen %g\n"
                     "set tmargin at screen %g\nset bmargin at screen %g\n",
-                    axis ? 0.57 : 0.09, axis ? 0.98 : 0.49,
-                    1 - (top + 15) / height, 1 - (top + ROW - 55) / height);
-    ng_writer_print(w, "set xlabel '%s'\nset ylabel '%s'\n%sset logscale y\n",
-                    x, first ? y : "", spans_decades(r) ? "" : "un");
-    ng_writer_print(w, "%s\n", first ? "set key" : "unset key");
+                    left, right, 1 - top / height, 1 - bottom / height);
+}
+
+/* Panel `axis` of a row from the top: where it is, and its axes. */
+static void set_panel(ng_writer *w, const picture *p, size_t row, int axis,
+                      const char *y, const range *r) {
+    double top = (double)(p->key + row * ROW);
+    bool first = axis == 0;
+    set_margins(w, p, first ? 0.09 : 0.57, first ? 0.49 : 0.97, top + 10,
+                top + ROW - 60);
+    ng_writer_print(w, "set xlabel '%s'\nset ylabel '%s'\n",
+                    first ? "iterations" : "seconds of training",
+                    first ? y : "");
+    if (spans_a_decade(r))
+        set_logarithm(w, r);
+    else
+        ng_writer_print(w, "unset logscale y\nset yrange [*:*]\n"
+                           "set ytics nomirror autofreq\n");
+}
+
+static void print_title(ng_writer *w, const picture *p, size_t i) {
+    const net_curve *c = &p->curves[i];
+    if (p->count == 1)
+        ng_writer_print(w, "%s", PART_LABELS[i]);
+    else
+        ng_writer_print(w, "%s", c->name);
+    if (p->count > 1 && isfinite(c->rate))
+        ng_writer_print(w, ", rate %g", c->rate);
+}
+
+/* One key for all panels, above them, where it hides no curve: that of an
+ * empty plot as wide as the picture. */
+static void draw_key(ng_writer *w, const picture *p) {
+    bool first = true;
+    set_margins(w, p, 0.05, 0.97, 0, (double)p->key);
+    ng_writer_print(w,
+                    "set key at screen 0.53,%g center center horizontal "
+                    "maxcols %d Left reverse samplen 2\n"
+                    "unset border\nunset tics\nset yrange [0:1]\n"
+                    "set xrange [0:1]\nplot ",
+                    1 - (double)p->key / 2 / (double)p->height, KEY_COLUMNS);
+    for (size_t i = 0; i < (p->count == 1 ? 3 : p->count); i++) {
+        if (p->count == 1 && !has_part(p, i))
+            continue;
+        ng_writer_print(w,
+                        "%sNaN with linespoints lw 2 pt 7 ps 0.4 lc rgb '%s' "
+                        "title '",
+                        first ? "" : ", ", COLORS[i % COLOR_COUNT]);
+        print_title(w, p, i);
+        ng_writer_print(w, "'");
+        first = false;
+    }
+    ng_writer_print(w, "\nunset key\nset border 3 lc rgb '#606060'\n"
+                       "set xtics nomirror\nset xrange [0:*]\n");
 }
 
 /* One panel of each axis: the data sets of one curve. */
@@ -107,13 +186,12 @@ static void draw_parts(ng_writer *w, const picture *p, size_t row,
         for (size_t part = 0; part < 3; part++) {
             if (!there[part])
                 continue;
-            ng_writer_print(w,
-                            "%s'%s' using %d:%s with linespoints lw 2 pt 7 ps "
-                            "0.4 lc rgb '%s' title '%s'",
-                            first ? "" : ", ", p->table,
-                            axis ? SECONDS : ITERATION,
-                            value_of(part, score, value, sizeof value),
-                            COLORS[part], PART_LABELS[part]);
+            ng_writer_print(
+                w,
+                "%s'%s' using %d:%s with linespoints lw 2 pt 7 ps "
+                "0.4 lc rgb '%s'",
+                first ? "" : ", ", p->table, axis ? SECONDS : ITERATION,
+                value_of(part, score, value, sizeof value), COLORS[part]);
             first = false;
         }
         ng_writer_print(w, "\n");
@@ -132,17 +210,13 @@ static void draw_curves(ng_writer *w, const picture *p, size_t row, size_t part,
         set_panel(w, p, row, axis, label, &r);
         ng_writer_print(w, "plot ");
         for (size_t i = 0; i < p->count; i++) {
-            const net_curve *c = &p->curves[i];
             ng_writer_print(w,
                             "%s'%s' index %zu using %d:%s with linespoints lw "
-                            "2 pt 7 ps 0.3 lc rgb '%s' title '%s",
+                            "2 pt 7 ps 0.3 lc rgb '%s'",
                             i ? ", " : "", p->table, i,
                             axis ? SECONDS : ITERATION,
                             value_of(part, score, value, sizeof value),
-                            COLORS[i % COLOR_COUNT], c->name);
-            if (isfinite(c->rate))
-                ng_writer_print(w, ", rate %g", c->rate);
-            ng_writer_print(w, "'");
+                            COLORS[i % COLOR_COUNT]);
         }
         ng_writer_print(w, "\n");
     }
@@ -173,13 +247,9 @@ static size_t draw_rows(ng_writer *w, const picture *p) {
 
 static void draw_image(ng_writer *w, const picture *p) {
     double height = (double)p->height;
-    ng_writer_print(w,
-                    "set lmargin at screen 0.02\nset rmargin at screen 0.98\n"
-                    "set tmargin at screen %g\nset bmargin at screen %g\n",
-                    (DIGITS_ROW - 35) / height, 10 / height);
-    ng_writer_print(w, "unset key\nunset colorbox\nunset tics\n"
-                       "unset border\nunset grid\nset xlabel ''\n"
-                       "set ylabel ''\nunset logscale\n"
+    set_margins(w, p, 0.02, 0.98, height - DIGITS_ROW + 35, height - 10);
+    ng_writer_print(w, "unset colorbox\nunset tics\nunset border\nunset grid\n"
+                       "set xlabel ''\nset ylabel ''\nunset logscale\n"
                        "set palette gray\nset cbrange [0:1]\n"
                        "set datafile separator whitespace\n"
                        "set title 'examples, and below them what the network "
@@ -190,26 +260,39 @@ static void draw_image(ng_writer *w, const picture *p) {
                     p->image_columns - 1, p->image_rows - 1, p->image);
 }
 
+static void set_terminal(ng_writer *w, const char *output, size_t height) {
+    const char *dot = strrchr(output, '.');
+    bool png = dot && strcmp(dot, ".png") == 0;
+    ng_writer_print(w, "set terminal %s size %d,%zu%s\n", png ? "png" : "svg",
+                    WIDTH, height, png ? "" : " dynamic");
+    /* Smooth lines, where this terminal is built in. */
+    if (png)
+        ng_writer_print(w,
+                        "if (strstrt(GPVAL_TERMINALS, 'pngcairo')) "
+                        "set terminal pngcairo size %d,%zu\n",
+                        WIDTH, height);
+}
+
 static int write_script(ng_ctx *ctx, const char *path, const char *output,
                         const char *quoted, picture *p) {
     ng_writer *w;
     size_t rows = draw_rows(NULL, p);
-    const char *dot = strrchr(output, '.');
-    bool png = dot && strcmp(dot, ".png") == 0;
-    p->height = rows * ROW + (p->image ? DIGITS_ROW : 0);
-    if (!p->height)
+    size_t keys = p->count == 1 ? 1 : (p->count - 1) / KEY_COLUMNS + 1;
+    p->key = keys * KEY_ROW;
+    p->height = p->key + rows * ROW + (p->image ? DIGITS_ROW : 0);
+    if (!rows)
         return cli_complain(CLI_FAILED,
                             "%s: nothing was evaluated that could be drawn",
                             output);
     int status = cli_fail(ctx, ng_writer_open(ctx, path, &w));
     if (status != CLI_DONE)
         return status;
-    ng_writer_print(w, "set terminal %s size %d,%zu%s\nset output '%s'\n",
-                    png ? "png" : "svg", WIDTH, p->height,
-                    png ? "" : " dynamic", quoted);
-    ng_writer_print(w, "set grid lc rgb '#dddddd'\nset key top right opaque\n"
-                       "set format y '%%g'\n"
-                       "set datafile separator tab\nset multiplot\n");
+    set_terminal(w, output, p->height);
+    ng_writer_print(w, "set output '%s'\nset grid lc rgb '#dddddd' lt 1\n",
+                    quoted);
+    ng_writer_print(w, "set format y '%%g'\nset datafile separator tab\n"
+                       "set multiplot\n");
+    draw_key(w, p);
     draw_rows(w, p);
     if (p->image)
         draw_image(w, p);

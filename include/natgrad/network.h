@@ -141,7 +141,8 @@ NG_API void ng_network_set(ng_network *network, const double *theta);
 /* ---- Batches --------------------------------------------------------------
  */
 /* `count` examples: rows row[0], row[1], ... of x and y, or with a NULL `row`
- * the rows from `first` on. */
+ * the rows from `first` on. The arrays must have passed ng_network_check, and
+ * have those rows: batches are not checked again but for their widths. */
 typedef struct ng_batch {
     const ng_array *x;
     const ng_array *y; /* NULL: y is x, an autoencoder */

@@ -59,7 +59,8 @@ typedef struct ng_train_options {
      * (Martens & Grosse 2015, section 7); else this rate, cut to the KL
      * radius. */
     double rate;
-    double momentum; /* 0.9; of the quadratic model: 0 turns it off */
+    double momentum; /* 0.9; with the quadratic model, which finds its own, 0
+                        turns it off and other values do nothing */
     ng_schedule schedule;
     size_t horizon;      /* iterations, for a schedule */
     double weight_decay; /* adamw: 0.01 */
@@ -69,7 +70,8 @@ typedef struct ng_train_options {
     size_t fisher_samples;
     ng_sharing sharing;
     double curvature_fraction; /* of the batch: statistics and quadratic model;
-                                  1/8, at least 64 examples */
+                                  an eighth, but at least 65536 / outputs
+                                  examples: all of most classifiers' batches */
     double statistics_every;   /* iterations between statistics; 2 */
     double inverse_every;      /* between inversions; 20, often at first */
     double inverse_delay;      /* from start to adoption of an inverse; 5 */
@@ -125,7 +127,8 @@ NG_API NG_MUST_CHECK ng_status ng_train_step(ng_train *train,
 
 /* The parameters that a model should have: the average of the iterates where
  * there is one, else the present ones. Exchanges them with the network's;
- * a second call brings the present ones back. */
+ * a second call brings the present ones back. In between steps and visits are
+ * refused. */
 NG_API void ng_train_swap_average(ng_train *train);
 
 /* The state as named arrays, for checkpoints. `visit` is called for each; a

@@ -537,4 +537,5 @@ const metric_ops NR(ekfac) = {
     .adopt = adopt,
     .solve = solve,
     .visit = visit_state,
+    .steady = true,
 };

@@ -235,4 +235,5 @@ const metric_ops NR(kfac) = {
     .adopt = adopt,
     .solve = solve,
     .visit = visit_state,
+    .steady = true,
 };

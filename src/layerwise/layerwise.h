@@ -40,8 +40,12 @@ typedef struct metric_ops {
     ng_status (*solve)(metric *m, const real *g, real *d);
     ng_status (*visit)(metric *m, int loading, ng_train_visitor visit,
                        void *user);
-    /* Refreshed and adopted at every iteration, since it costs nothing. */
+    /* Refreshed and adopted at every iteration: solves depend on it. */
     bool immediate;
+    /* What it knows is averaged over many batches and structured, so that
+     * directions do not fit one batch: damping may become small, and not every
+     * step needs to be judged. */
+    bool steady;
 } metric_ops;
 
 struct metric {

@@ -66,31 +66,12 @@ static ng_status choose_best(const ngi_net_coding *coding,
     return NG_OK;
 }
 
-/* What ng_network_check says of x, without targets. */
-static ng_status check_indices(const ng_net *net, const ngi_net_view *view) {
-    const ngi_architecture *a = net->network->architecture;
-    size_t width = ng_array_width(&view->x);
-    if (a->layer[0].kind != NG_LAYER_EMBEDDING)
-        return NG_OK;
-    for (size_t i = 0; i < ng_array_rows(&view->x); i++)
-        for (size_t j = 0; j < width; j++) {
-            double v = ng_array_at(&view->x, i, j);
-            if (!(v >= 0 && v < (double)a->layer[0].vocabulary) ||
-                v != floor(v))
-                return ngi_fail(net->ctx, NG_EDATA,
-                                "%s: row %zu, column %zu: %g is not an index "
-                                "of the embedding (0 to %zu)",
-                                view->data->x_name, i + 1, j + 1, v,
-                                a->layer[0].vocabulary - 1);
-        }
-    return NG_OK;
-}
-
 static ng_status predict(ng_net *net, const ngi_net_view *view,
                          ng_net_prediction *p) {
     const ngi_architecture *a = net->network->architecture;
     ng_batch batch = ngi_net_view_batch(view);
-    NG_TRY(check_indices(net, view));
+    NG_TRY(
+        ngi_network_check_indices(net->network, &view->x, view->data->x_name));
     p->rows = batch.count;
     p->columns = a->replicates * a->family.dim_mean;
     p->values = ngi_alloc(p->ctx, p->rows, p->columns * sizeof *p->values);

@@ -3,6 +3,7 @@
 
 #include <cblas.h>
 #include <lapacke.h>
+#include <stdint.h>
 
 #if NGI_DOUBLE
 #define CBLAS(name)  cblas_d##name
@@ -90,6 +91,8 @@ size_t NR(eigen_work)(size_t n) {
 bool NR(eigen)(size_t n, real *S, real *w, real *work) {
     size_t reals = 1 + 6 * n + 2 * n * n, integers = 3 + 5 * n;
     int *iwork = (int *)(void *)(work + reals + (reals & 1));
+    if (reals > INT32_MAX)
+        return false;
     return LAPACK(syevd)(LAPACK_COL_MAJOR, 'V', 'U', (int)n, S, (int)n, w, work,
                          (int)reals, iwork, (int)integers) == 0;
 }

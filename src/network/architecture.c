@@ -160,6 +160,10 @@ static ng_status derive_embedding(const site *s) {
     if (!multiply(&out, layer->columns))
         return ngi_architecture_fail(s->a, s->source, layer->item,
                                      "its output is too large");
+    if (layer->vocabulary > NGI_INDEX_MOST)
+        return ngi_architecture_fail(s->a, s->source, layer->item,
+                                     "its vocabulary of %zu is larger than %zu",
+                                     layer->vocabulary, NGI_INDEX_MOST);
     layer->rows = layer->vocabulary;
     layer->out = (ng_shape){out, 1, 1};
     return NG_OK;
@@ -303,11 +307,12 @@ static bool is_family(const char *name) {
  * the Fisher is singular along their common constant. */
 static ng_status choose_classes(ngi_architecture *a,
                                 const ng_network_options *o) {
-    if (o->levels < 2 || o->levels > NGI_SIZE_MOST)
+    if (o->levels < 2 || o->levels > NGI_INDEX_MOST)
         return ngi_fail(a->ctx, NG_EUSAGE,
-                        "family: \"%s\" needs two or more classes; there %s "
+                        "family: \"%s\" needs from 2 to %zu classes; there %s "
                         "%zu",
-                        o->family, o->levels == 1 ? "is" : "are", o->levels);
+                        o->family, NGI_INDEX_MOST,
+                        o->levels == 1 ? "is" : "are", o->levels);
     if (o->targets > 1)
         return ngi_fail(a->ctx, NG_EUSAGE,
                         "family: \"%s\" takes one column of classes; there "
@@ -372,6 +377,24 @@ static ng_status finish(ngi_architecture *a) {
     }
     a->item_text = NULL;
     a->item_length = 0;
+    return NG_OK;
+}
+
+ng_status ngi_architecture_fits(const ngi_architecture *a,
+                                const ng_batch *batch) {
+    size_t width = ngi_shape_size(&a->input);
+    if (batch->count == 0)
+        return ngi_fail(a->ctx, NG_EUSAGE, "a batch needs an example");
+    if (ng_array_width(batch->x) != width)
+        return ngi_fail(a->ctx, NG_EUSAGE,
+                        "the batch has examples of %zu values, the network "
+                        "takes %zu",
+                        ng_array_width(batch->x), width);
+    if (batch->y && ng_array_width(batch->y) != a->targets)
+        return ngi_fail(a->ctx, NG_EUSAGE,
+                        "the batch has targets of %zu values, the network has "
+                        "%zu",
+                        ng_array_width(batch->y), a->targets);
     return NG_OK;
 }
 

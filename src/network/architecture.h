@@ -34,7 +34,8 @@ typedef struct ngi_architecture {
 } ngi_architecture;
 
 /* Limits of what a specification may ask for. */
-#define NGI_SIZE_MOST ((size_t)1 << 31) /* of a value, or parameters in all */
+#define NGI_SIZE_MOST                                                          \
+    (((size_t)1 << 31) - 2) /* of a value, or parameters in all */
 enum { NGI_LAYERS_MOST = 1000, NGI_RESIDUAL_DEPTH = 16 };
 
 /* From options: parses, checks that sizes fit together, appends the output
@@ -132,6 +133,14 @@ bool ngi_layer_implied(const ngi_architecture *architecture, size_t l);
 size_t ngi_architecture_hidden(const ngi_architecture *architecture);
 /* How many residuals begin with layer l. */
 size_t ngi_layer_opens(const ngi_architecture *architecture, size_t l);
+
+/* An index must be exact in single precision. */
+#define NGI_INDEX_MOST ((size_t)1 << 24)
+
+/* Sizes of a batch: NG_EUSAGE if there are no examples or x or y are not as
+ * wide as the network. */
+ng_status ngi_architecture_fits(const ngi_architecture *architecture,
+                                const ng_batch *batch);
 
 /* theta <- initial weights; the same for both precisions. */
 void ngi_architecture_init(const ngi_architecture *architecture, int init,

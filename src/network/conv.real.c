@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* In scratch: the patches, group by group; one packed image; a slice. */
+/* In scratch: the patches, group by group. Work: one packed image; a slice. */
 typedef struct site {
     const ng_layer *layer;
     size_t in_size, in_stride, out_stride;
@@ -16,7 +16,7 @@ typedef struct site {
     size_t block;               /* reals of one group's patches */
     bool packed; /* images must be copied before patches are taken */
     real *patches, *image, *slice;
-    size_t slice_rows, cached_rows; /* that fit into slice, into cache */
+    size_t slice_rows; /* that fit into the slice, and into cache */
 } site;
 
 /* One group's channels of an image with its padding around it. */
@@ -26,16 +26,21 @@ static size_t packed_size(const ng_layer *layer) {
     return height * width * (layer->in.channels / layer->groups);
 }
 
-/* The packed image and the slice are shared, but even a pass of one example
- * must have them. */
 static size_t scratch(const ng_layer *layer) {
-    size_t positions = ngi_shape_positions(&layer->out);
-    return layer->columns * (layer->groups * positions + (positions + 7) / 8) +
-           packed_size(layer);
+    return layer->columns * layer->groups * ngi_shape_positions(&layer->out);
+}
+
+/* Patches that fit into a core's cache. */
+static size_t cached_rows(const ng_layer *layer) {
+    enum { CACHED_BYTES = 1 << 18 };
+    return CACHED_BYTES / (layer->columns * sizeof(real)) + 1;
+}
+
+static size_t work(const ng_layer *layer) {
+    return packed_size(layer) + cached_rows(layer) * layer->columns;
 }
 
 static site site_of(const pass *p, size_t l) {
-    enum { CACHED_BYTES = 1 << 18 };
     const ng_layer *layer = &p->architecture->layer[l];
     site s = {.layer = layer,
               .in_size = pass_size(p, l),
@@ -51,13 +56,9 @@ static site site_of(const pass *p, size_t l) {
     s.packed =
         layer->padding[0] || layer->padding[1] || s.in_group != s.in_stride;
     s.block = p->capacity * s.positions * s.columns;
-    s.image = s.patches + layer->groups * s.block;
+    s.image = p->layer_work;
     s.slice = s.image + packed_size(layer);
-    size_t space = p->capacity * scratch(layer) - (size_t)(s.slice - s.patches);
-    s.slice_rows = space / s.columns;
-    s.cached_rows = CACHED_BYTES / (s.columns * sizeof(real)) + 1;
-    if (s.slice_rows > s.cached_rows)
-        s.slice_rows = s.cached_rows;
+    s.slice_rows = cached_rows(layer);
     return s;
 }
 
@@ -234,7 +235,7 @@ static void forward(pass *p, size_t l, const real *theta) {
     for (size_t group = 0; group < s.layer->groups; group++)
         for (size_t first = 0; first < total; first += count) {
             real *patches = s.patches + group * s.block + first * s.columns;
-            count = at_most(s.cached_rows, total - first);
+            count = at_most(s.slice_rows, total - first);
             gather(&s, p->value[l], group, first, count, 1, patches);
             multiply(&s, group, patches, theta, first, count, 0,
                      p->value[l + 1]);
@@ -314,6 +315,7 @@ static void capture_group(pass *p, size_t l, size_t group, size_t first,
 const layer_ops NR(conv) = {
     .name = "conv",
     .scratch = scratch,
+    .work = work,
     .forward = forward,
     .backward = backward,
     .gradient = gradient,

@@ -99,7 +99,10 @@ static void run_worker(void *user, size_t worker) {
 static ng_status run_blocks(run *r, bool tangents) {
     engine *e = r->e;
     size_t share = (r->batch->count + e->workers - 1) / e->workers;
-    size_t rows = share < BLOCK_ROWS ? share : BLOCK_ROWS;
+    /* Training has said what memory it takes: its passes must do. */
+    size_t most = e->capacity ? e->capacity : BLOCK_ROWS;
+    size_t rows = share < most ? share : most;
+    NG_TRY(ngi_architecture_fits(e->architecture, r->batch));
     NG_TRY(NR(engine_reserve)(e, rows, 0));
     if (tangents)
         NG_TRY(NR(engine_reserve)(e, rows, e->capacity));

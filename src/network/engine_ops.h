@@ -33,6 +33,11 @@ struct ng_network {
     void *engine;
 };
 
+/* That embedded indices are within the vocabulary; NG_EDATA names row and
+ * column of `name`. */
+ng_status ngi_network_check_indices(const ng_network *network,
+                                    const ng_array *x, const char *name);
+
 /* Training, in the precision of the network. */
 typedef struct ngi_trainer_ops {
     ng_status (*create)(void *engine, const ng_train_options *options,

@@ -84,8 +84,8 @@ void ng_network_set(ng_network *network, const double *theta) {
 /* ---- Checks ---------------------------------------------------------------
  */
 
-static ng_status check_indices(const ng_network *network, const ng_array *x,
-                               const char *name) {
+ng_status ngi_network_check_indices(const ng_network *network,
+                                    const ng_array *x, const char *name) {
     const ngi_architecture *a = network->architecture;
     if (a->layers == 0 || a->layer[0].kind != NG_LAYER_EMBEDDING)
         return NG_OK;
@@ -157,7 +157,7 @@ ng_status ng_network_check(const ng_network *network, const ng_array *x,
         return ngi_fail(network->ctx, NG_EDATA,
                         "%s: examples of %zu values, but the network takes %zu",
                         x_name, ng_array_width(x), width);
-    NG_TRY(check_indices(network, x, x_name));
+    NG_TRY(ngi_network_check_indices(network, x, x_name));
     const ng_array *target = y ? y : x;
     const char *name = y ? y_name : x_name;
     if (ng_array_rows(target) != ng_array_rows(x))

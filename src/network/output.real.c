@@ -56,10 +56,10 @@ static void bernoulli_prepare(pass *p, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const real *z = z_of(p, i), *y = y_of(p, i);
         real *mean = mean_of(p, i);
-        NR(softplus)(n, z, mean);
+        NR(softplus_tail)(n, z, mean);
         double loss = 0;
         for (size_t j = 0; j < n; j++)
-            loss += (double)(mean[j] - y[j] * z[j]);
+            loss += (double)(mean[j] + (z[j] > 0 ? 1 - y[j] : -y[j]) * z[j]);
         p->losses[i] = loss;
         NR(sigmoid)(n, z, mean);
     }
@@ -110,7 +110,7 @@ static void softmax_prepare(pass *p, size_t count) {
             most = z[j] > most ? z[j] : most;
         for (size_t j = 0; j < n; j++)
             mean[j] = z[j] - most;
-        p->losses[i] = -(double)mean[(size_t)y_of(p, i)[0]];
+        p->losses[i] = p->targeted ? -(double)mean[(size_t)y_of(p, i)[0]] : 0;
     }
     NR(exp)(count * n, p->mean, p->mean);
     for (size_t i = 0; i < count; i++) {

@@ -70,6 +70,8 @@ static void prepare(pass *p, size_t count) {
     const ngi_architecture *a = p->architecture;
     const ng_family *f = &a->family;
     wide w;
+    if (!p->targeted)
+        return;
     for (size_t i = 0; i < count; i++) {
         widen_row(p, i, &w);
         f->ops->log_density(f, a->replicates, w.z, w.y, w.out, w.work);

@@ -11,6 +11,7 @@ enum { NGI_TANGENTS = 2 };
 typedef struct pass {
     const ngi_architecture *architecture;
     size_t capacity, rows; /* examples */
+    bool targeted;         /* the batch has targets: losses mean something */
     /* layers + 1 of each; see ngi_value_stride. delta is d loss / d value. */
     real **value, **delta;
     /* J v of up to NGI_TANGENTS vectors, one behind the other: tangent k of
@@ -20,6 +21,7 @@ typedef struct pass {
     real **scratch; /* of each layer, kept from forward to backward */
     real *target;   /* capacity x targets */
     real *work;     /* two examples */
+    real *layer_work;
     real *mean;     /* capacity x outputs: what outputs keep of a row */
     double *losses; /* capacity */
     double *wide;   /* what the core's family functions need for a row */
@@ -40,6 +42,8 @@ typedef struct layer_ops {
     const char *name;
     /* Reals an example kept between forward and backward. Optional: none. */
     size_t (*scratch)(const ng_layer *layer);
+    /* Reals that a call works in, which all layers share. Optional: none. */
+    size_t (*work)(const ng_layer *layer);
     void (*forward)(pass *p, size_t l, const real *theta);
     /* delta[l] from delta[l + 1]; where value l is shared it is added. */
     void (*backward)(pass *p, size_t l, const real *theta);

@@ -43,6 +43,16 @@ static size_t scratch_size(const ng_layer *layer) {
     return ops->scratch ? ops->scratch(layer) : 0;
 }
 
+static size_t work_size(const ngi_architecture *a) {
+    size_t most = 0;
+    for (size_t l = 0; l < a->layers; l++) {
+        const layer_ops *ops = NR(layer_ops)(a->layer[l].kind);
+        size_t size = ops->work ? ops->work(&a->layer[l]) : 0;
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
 static size_t value_size(const ngi_architecture *a, size_t v) {
     const ng_shape *s = ngi_value_shape(a, v);
     return ngi_shape_positions(s) * ngi_value_stride(s);
@@ -56,9 +66,9 @@ static size_t rounded(size_t count) {
 
 size_t NR(pass_size)(const ngi_architecture *a, size_t capacity,
                      size_t tangent_capacity) {
-    size_t size = rounded(capacity * a->outputs) +
-                  rounded(capacity * a->targets) +
-                  rounded(2 * ngi_shape_size(&a->input));
+    size_t size =
+        rounded(capacity * a->outputs) + rounded(capacity * a->targets) +
+        rounded(2 * ngi_shape_size(&a->input)) + rounded(work_size(a));
     for (size_t v = 0; v <= a->layers; v++) {
         if (v == 0 || !in_place(a, v - 1))
             size += 2 * rounded(capacity * value_size(a, v));
@@ -91,6 +101,7 @@ static void lay_out(pass *p) {
     p->mean = take(&next, p->capacity * a->outputs);
     p->target = take(&next, p->capacity * a->targets);
     p->work = take(&next, 2 * ngi_shape_size(&a->input));
+    p->layer_work = take(&next, work_size(a));
     for (size_t v = 0; v <= a->layers; v++) {
         size_t size = value_size(a, v);
         if (v > 0 && in_place(a, v - 1)) {
@@ -212,6 +223,9 @@ void NR(pass_gather)(pass *p, const ng_batch *batch, size_t at, size_t first,
     size_t width = ngi_shape_size(s), size = value_size(a, 0);
     bool interleaved = s->channels > 1 && !ngi_shape_flat(s);
     p->rows = at + count;
+    /* Without targets an autoencoder's are its inputs; other networks are only
+     * asked what they predict. */
+    p->targeted = batch->y || (a->levels == 0 && a->targets == width);
     for (size_t i = at; i < at + count; i++) {
         size_t number = first + i - at;
         size_t row = batch->row ? batch->row[number] : batch->first + number;
@@ -224,7 +238,7 @@ void NR(pass_gather)(pass *p, const ng_batch *batch, size_t at, size_t first,
         real *target = p->target + i * a->targets;
         if (batch->y)
             convert(batch->y, row, a->targets, target);
-        else if (a->targets == width)
+        else if (p->targeted)
             memcpy(target, raw, width * sizeof *target);
         if (interleaved)
             interleave(s, raw, x);

@@ -17,7 +17,7 @@ typedef float real;
 
 /* Kernels over arrays are compiled for several instruction sets; the best one
  * is chosen when the program is loaded. Sanitizers cannot follow that. */
-#if defined(__x86_64__) && defined(__linux__) && !defined(NGI_NO_CLONES) &&    \
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) &&        \
     !defined(__SANITIZE_ADDRESS__)
 #define NGI_VECTOR __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
@@ -68,6 +68,8 @@ void NR(tanh)(size_t n, const real *x, real *y);
 void NR(sigmoid)(size_t n, const real *x, real *y);
 /* log(1 + e^x) */
 void NR(softplus)(size_t n, const real *x, real *y);
+/* log(1 + e^-|x|) */
+void NR(softplus_tail)(size_t n, const real *x, real *y);
 void NR(exp)(size_t n, const real *x, real *y);
 /* Is every value finite? */
 bool NR(finite)(size_t n, const real *x);

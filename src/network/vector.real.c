@@ -64,6 +64,11 @@ void NR(softplus)(size_t n, const real *x, real *y) {
         y[i] = fmax(x[i], 0) + log1p(exp(-fabs(x[i])));
 }
 
+void NR(softplus_tail)(size_t n, const real *x, real *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = log1p(exp(-fabs(x[i])));
+}
+
 #else
 
 /* x = k ln 2 + r, |r| <= ln(2)/2; *scale = 2^k; e^r - 1 by its Taylor series,
@@ -140,6 +145,13 @@ NGI_VECTOR void NR(softplus)(size_t n, const real *x, real *y) {
         float positive = x[i] > 0 ? x[i] : 0;
         float magnitude = x[i] > 0 ? x[i] : -x[i];
         y[i] = keep_nan(x[i], positive + log1p_unit(exp_1(-magnitude)));
+    }
+}
+
+NGI_VECTOR void NR(softplus_tail)(size_t n, const real *x, real *y) {
+    for (size_t i = 0; i < n; i++) {
+        float magnitude = x[i] > 0 ? x[i] : -x[i];
+        y[i] = keep_nan(x[i], log1p_unit(exp_1(-magnitude)));
     }
 }
 

@@ -8,9 +8,11 @@
 
 enum { MOST_TRIALS = 16 };
 static const double FACTOR = 0.31622776601683794;
+/* What is best for one step from the start is too careful for the many that
+ * follow, where statistics average over batches. */
 static const double START = 0.02;
 /* Of the curvature along the gradient. */
-static const double LEAST = 5e-5;
+static const double LEAST = 5e-5, LEAST_UNSTEADY = 1e-3;
 
 static void forward_worker(void *user, size_t worker) {
     trainer *t = user;
@@ -58,7 +60,8 @@ ng_status NR(trainer_calibrate)(trainer *t) {
     if (t->metric.ops->collect)
         NR(trainer_collect)(t);
     t->damping = damping;
-    t->least_damping = LEAST * damping;
+    t->least_damping =
+        damping * (t->metric.ops->steady ? LEAST : LEAST_UNSTEADY);
     for (size_t i = 0; i < MOST_TRIALS && !worse; i++) {
         NG_TRY(try_damping(t, damping, &change));
         if (change < best) {
@@ -69,8 +72,9 @@ ng_status NR(trainer_calibrate)(trainer *t) {
         }
         damping *= FACTOR;
     }
-    /* What is best for one step from the start is too careful for the many
-     * that follow, which average. */
-    t->damping *= START;
+    if (t->metric.ops->steady)
+        t->damping *= START;
+    t->damping = fmax(t->damping, t->least_damping);
+    t->collections = 0; /* the step collects from the same rows */
     return NG_OK;
 }

@@ -4,8 +4,23 @@
 #include <math.h>
 #include <string.h>
 
+/* Apart from the streams of initial weights and of the rows' order. */
+static const uint64_t DRAW_STREAM = (uint64_t)1 << 43;
+
 void NR(trainer_run)(trainer *t, void (*task)(void *user, size_t worker)) {
     ngi_parallel(t->ctx, task, t);
+}
+
+/* From 1; 0 if all values are finite. */
+static size_t first_bad_layer(const trainer *t, const pass *p) {
+    const ngi_architecture *a = t->e->architecture;
+    for (size_t l = 0; l < a->layers; l++) {
+        const ng_layer *layer = &a->layer[l];
+        if (!NR(finite)(p->rows * pass_size(p, l + 1), p->value[l + 1]) ||
+            !NR(finite)(layer->parameters, t->e->theta + layer->parameter))
+            return l + 1;
+    }
+    return 0;
 }
 
 /* Curvature rows are the batch's first; a worker has its share of them at the
@@ -38,7 +53,10 @@ static void gradient_worker(void *user, size_t worker) {
         NR(pass_gather)(p, t->batch, at, first, others);
         first += others;
         NR(pass_forward)(p, e->theta);
-        sums->loss += NR(output_loss)(p, p->rows);
+        double loss = NR(output_loss)(p, p->rows);
+        sums->loss += loss;
+        if (!isfinite(loss) && !sums->bad_layer)
+            sums->bad_layer = first_bad_layer(t, p);
         NR(output_gradient)(p, p->rows);
         if (last && t->second_order) {
             size_t value = e->architecture->layers, ld = pass_stride(p, value);
@@ -71,31 +89,25 @@ static void reduce_worker(void *user, size_t worker) {
         NR(dot)(end - first, e->theta + first, e->theta + first);
 }
 
-/* Names the first layer whose values are not finite. */
 static ng_status fail_not_finite(trainer *t, double loss) {
     const ngi_architecture *a = t->e->architecture;
+    unsigned long long iteration = (unsigned long long)t->iteration + 1;
     char text[128] = "";
-    for (size_t l = 0; l < a->layers; l++) {
-        const ng_layer *layer = &a->layer[l];
-        bool bad =
-            !NR(finite)(layer->parameters, t->e->theta + layer->parameter);
-        for (size_t w = 0; w < t->e->workers && !bad; w++) {
-            const pass *p = t->e->pass[w];
-            bad = !NR(finite)(p->rows * pass_size(p, l + 1), p->value[l + 1]);
-        }
-        if (!bad)
-            continue;
-        ng_layer_text(layer, text, sizeof text);
-        return ngi_fail(t->ctx, NG_ENUMERIC,
-                        "iteration %llu: values are not finite from layer %zu "
-                        "(%s) on; the parameters were left as they were",
-                        (unsigned long long)t->iteration + 1, l + 1, text);
+    size_t bad = first_bad_layer(t, t->e->pass[0]);
+    for (size_t w = 0; w < t->e->workers; w++) {
+        size_t own = t->sums[w].bad_layer;
+        bad = own && (!bad || own < bad) ? own : bad;
     }
+    if (!bad)
+        return ngi_fail(t->ctx, NG_ENUMERIC,
+                        "iteration %llu: the %s is not finite; the parameters "
+                        "were left as they were",
+                        iteration, isfinite(loss) ? "gradient" : "loss");
+    ng_layer_text(&a->layer[bad - 1], text, sizeof text);
     return ngi_fail(t->ctx, NG_ENUMERIC,
-                    "iteration %llu: the %s is not finite; the parameters were "
-                    "left as they were",
-                    (unsigned long long)t->iteration + 1,
-                    isfinite(loss) ? "gradient" : "loss");
+                    "iteration %llu: values are not finite from layer %zu (%s) "
+                    "on; the parameters were left as they were",
+                    iteration, bad, text);
 }
 
 ng_status NR(trainer_gradient)(trainer *t, double *loss, double *norm) {
@@ -155,7 +167,7 @@ void NR(trainer_collect)(trainer *t) {
     for (size_t i = 0; i < draws; i++) {
         t->root = i;
         t->collection.draw = i;
-        t->draw = t->iteration * (samples + 1) + i;
+        t->draw = DRAW_STREAM + t->iteration * (samples + 1) + i;
         NR(trainer_run)(t, draw_worker);
         NR(trainer_run)(t, collect_worker);
     }

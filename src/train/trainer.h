@@ -12,7 +12,8 @@ typedef struct worker_sums {
     double gg, tt, gd, gs, dd, ds, ss, td, ts;
     /* Over curvature rows: J'F_z J between d and s, and u J for both. */
     double d_F_d, d_F_s, s_F_s, u_d, u_s;
-    double change; /* of the loss on the curvature rows */
+    double change;    /* of the loss on the curvature rows */
+    size_t bad_layer; /* from 1; the first with values that are not finite */
     char padding[64];
 } worker_sums;
 

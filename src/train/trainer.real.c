@@ -155,6 +155,45 @@ static ng_status create_metric(trainer *t, const plan *p) {
     return t->metric.ops ? t->metric.ops->create(&t->metric) : NG_OK;
 }
 
+static ng_status check_option(ng_ctx *ctx, bool good, const char *name,
+                              const char *expected) {
+    return good ? NG_OK
+                : ngi_fail(ctx, NG_EUSAGE, "training: %s must be %s", name,
+                           expected);
+}
+
+/* What is left after the defaults have been filled in. */
+static ng_status check_options(ng_ctx *ctx, const ng_train_options *o,
+                               bool model) {
+    struct {
+        bool good;
+        const char *name, *expected;
+    } checks[] = {
+        {o->batch > 0, "batch", "at least 1"},
+        {o->l2 >= 0 && isfinite(o->l2), "l2", "at least 0"},
+        {model || (o->rate >= 0 && isfinite(o->rate)), "rate", "at least 0"},
+        {o->momentum >= 0 && o->momentum < 1, "momentum", "from 0 to below 1"},
+        {o->weight_decay >= 0 && isfinite(o->weight_decay), "weight decay",
+         "at least 0"},
+        {o->fisher != NG_FISHER_OBSERVED, "fisher",
+         "exact, sampled or empirical"},
+        {o->curvature_fraction != 0 && fabs(o->curvature_fraction) <= 1,
+         "curvature fraction", "above 0 and at most 1"},
+        {o->statistics_every >= 1 && o->inverse_every >= 1 &&
+             isfinite(o->statistics_every) && isfinite(o->inverse_every),
+         "intervals", "at least 1"},
+        {o->inverse_delay <= 1e9, "inverse delay", "at most 1e9"},
+        {o->statistics_decay < 1, "statistics decay", "below 1"},
+        {o->damping <= 1e300, "damping", "a number"},
+        {isfinite(o->kl_radius), "KL radius", "a number"},
+        {o->average < 1, "average", "below 1"},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        NG_TRY(check_option(ctx, checks[i].good, checks[i].name,
+                            checks[i].expected));
+    return NG_OK;
+}
+
 static ng_status create(void *engine_, const ng_train_options *options,
                         void **out) {
     engine *e = engine_;
@@ -170,6 +209,7 @@ static ng_status create(void *engine_, const ng_train_options *options,
     t->model = t->second_order && options->rate < 0;
     t->damping = options->damping;
     t->least_damping = 1e-2 * options->damping;
+    NG_TRY_GOTO(check_options(e->ctx, &t->options, t->model));
     plan p = make_plan(e->architecture, &t->options);
     t->capacity = p.capacity;
     t->curvature = p.curvature;
@@ -236,7 +276,8 @@ static void update_metric(trainer *t) {
 enum { ADAPT_EVERY = 5, ADAPT_ALWAYS = 50, WATCH = 10, MOST_CUTS = 10 };
 
 static bool adapts_now(const trainer *t) {
-    return t->iteration < ADAPT_ALWAYS || t->iteration < t->watch_until ||
+    return !t->metric.ops->steady || t->iteration < ADAPT_ALWAYS ||
+           t->iteration < t->watch_until ||
            t->iteration % ADAPT_EVERY == ADAPT_EVERY - 1;
 }
 
@@ -264,16 +305,18 @@ static void choose_step(trainer *t, const quadratic *q, bool both, double *a,
     if (t->model) {
         NR(quadratic_minimise)
         (q, t->damping + t->options.l2, both, a, b);
+        *b *= factor;
     } else {
         *a = -t->options.rate;
         *b = both ? t->options.momentum : 0;
     }
+    *a *= factor;
     if (t->options.kl_radius > 0) {
         double kl = NR(quadratic_kl)(q, *a, *b);
-        factor *= fmin(1, sqrt(t->options.kl_radius / kl));
+        double cut = fmin(1, sqrt(t->options.kl_radius / kl));
+        *a *= cut;
+        *b *= cut;
     }
-    *a *= factor;
-    *b *= factor;
 }
 
 static ng_status fail_direction(trainer *t) {
@@ -319,6 +362,8 @@ static ng_status second_order_step(trainer *t, ng_train_report *report) {
         NR(trainer_products)(t, both, &q);
         if (!isfinite(q.gd) || !isfinite(q.d_F_d) || !isfinite(q.dd))
             return fail_direction(t);
+    } else if (!NR(finite)(t->e->dim, t->direction)) {
+        return fail_direction(t);
     }
     choose_step(t, &q, both, &a, &b);
     NR(trainer_move)(t, a, b);
@@ -326,16 +371,28 @@ static ng_status second_order_step(trainer *t, ng_train_report *report) {
     report->momentum = b;
     report->decrement = sqrt(q.gd > 0 ? q.gd : products ? 0 : (double)NAN);
     report->kl = NR(quadratic_kl)(&q, a, b);
-    if (products && adapts_now(t))
+    /* Nor is a step taken on trust that moves by as much as there is left to
+     * lose. */
+    bool far = products && report->kl > fabs(report->loss) / 2;
+    if (far || (products && adapts_now(t)))
         judge_step(t, &q, a, b, report);
     NR(trainer_average)(t);
     return NG_OK;
+}
+
+static ng_status fail_swapped(const trainer *t) {
+    return ngi_fail(t->ctx, NG_EUSAGE,
+                    "the network has the averaged parameters: swap them back "
+                    "first");
 }
 
 static ng_status step(void *self, const ng_batch *batch,
                       ng_train_report *report) {
     trainer *t = self;
     double start = now(), norm;
+    NG_TRY(ngi_architecture_fits(t->e->architecture, batch));
+    if (t->swapped)
+        return fail_swapped(t);
     if (batch->count == 0 || batch->count > t->options.batch)
         return ngi_fail(t->ctx, NG_EUSAGE,
                         "a batch of %zu examples: 1 to %zu are expected",
@@ -390,6 +447,8 @@ static ng_status visit_state(void *self, int loading, ng_train_visitor visit,
                              void *user) {
     trainer *t = self;
     size_t dim = t->e->dim;
+    if (t->swapped)
+        return fail_swapped(t);
     uint64_t counters[] = {t->iteration, t->collections, t->refreshed,
                            t->adopt_at, t->watch_until};
     double numbers[] = {t->damping, t->seconds, t->least_damping};

@@ -287,7 +287,7 @@ static const bad BAD[] = {
     {"activation", FLAT(4), "unknown word 'activation'"},
     {"0", FLAT(4), "'0' is not the number of outputs"},
     {"-3", FLAT(4), "'-3' is not the number of outputs"},
-    {"3.5", FLAT(4), "a whole number from 1 to 2147483648"},
+    {"3.5", FLAT(4), "a whole number from 1 to 2147483646"},
     {"2147483649", FLAT(4), "'2147483649' is not"},
     {"99999999999999999999999999", FLAT(4), "is not the number of outputs"},
     {"3x3", FLAT(4), "'3x3' is not the number of outputs"},
@@ -315,7 +315,7 @@ static const bad BAD[] = {
      "item 2, 'embedding 10x2': an embedding "
      "comes first"},
     {"embedding 10x2", {2, 5, 5}, "flat vector of indices"},
-    {"embedding 10x2147483648", FLAT(4), "its output is too large"},
+    {"embedding 10x2147483646", FLAT(4), "its output is too large"},
     {"8,", FLAT(4), "item 2, '': there is nothing where a layer"},
     {",8", FLAT(4), "item 1, '': there is nothing"},
     {"8,,8", FLAT(4), "item 2, '': there is nothing"},
@@ -330,14 +330,14 @@ static const bad BAD[] = {
      "8, and so the two cannot be added"},
     {"[5]", {1, 2, 2}, "makes 5 of its input of 4"},
     {"[[[[[[[[[[[[[[[[[4", FLAT(4), "more than 16 brackets in each other"},
-    {"2147483648", FLAT(4),
-     "item 1, '2147483648': with its 2147483648 x 5 weights the network has "
-     "more than 2147483648 parameters"},
+    {"2147483646", FLAT(4),
+     "item 1, '2147483646': with its 2147483646 x 5 weights the network has "
+     "more than 2147483646 parameters"},
     {"30000, 30000, 30000, 30000", FLAT(4),
      "item 4, '30000': with its 30000 x 30001 weights"},
-    {"conv 2147483648 1", {1, 2, 2}, "has more than 2147483648 values"},
-    {"conv 2 2147483648 pad 2147483648", {1, 2, 2}, "the kernel is too large"},
-    {"conv 2 1 pad 2147483648", {1, 2, 2}, "has more than 2147483648 values"},
+    {"conv 2147483646 1", {1, 2, 2}, "has more than 2147483646 values"},
+    {"conv 2 2147483646 pad 2147483646", {1, 2, 2}, "the kernel is too large"},
+    {"conv 2 1 pad 2147483646", {1, 2, 2}, "has more than 2147483646 values"},
     {"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", FLAT(4),
      "more than 16 words"},
     {"8 \033[31m", FLAT(4), "'8 ?'"},
@@ -551,7 +551,7 @@ START_TEST(families_that_do_not_fit_are_refused) {
     options.targets = 0;
     ck_refused(&options, "\"poisson\" needs from 1 to");
     options.family = "categorical";
-    ck_refused(&options, "needs two or more classes; there are 0");
+    ck_refused(&options, "needs from 2 to 16777216 classes; there are 0");
     options.levels = 3;
     options.targets = 2;
     ck_refused(&options, "takes one column of classes; there are 2");
@@ -559,7 +559,7 @@ START_TEST(families_that_do_not_fit_are_refused) {
     options.targets = 1;
     ck_refused(&options, "\"dirichlet\" cannot have 1");
     options.family = "normal";
-    options.targets = (size_t)1 << 31;
+    options.targets = ((size_t)1 << 31) - 2;
     ck_refused(&options, "asks for too many outputs");
     options.family = "bernoulli";
     ck_refused(&options, "layers: the output layer: with its");
