@@ -251,6 +251,35 @@ END_TEST
 /* ---- Coding ---------------------------------------------------------------
  */
 
+/* As many inputs as targets: the inputs must not pass for labels. */
+START_TEST(a_classifier_of_one_number_predicts_without_targets) {
+    static const double x[] = {-3e4, 2e6, 5};
+    folder f;
+    ng_net_prediction *p;
+    folder_open(&f);
+    FILE *stream = fopen(folder_file(&f, "one.csv"), "wb");
+    ck_assert_ptr_nonnull(stream);
+    fprintf(stream, "x,kind\n");
+    for (size_t i = 0; i < 90; i++)
+        fprintf(stream, "%g,%s\n", x[i % 3] + (double)i,
+                i % 3 ? "high" : "low");
+    ck_assert_int_eq(fclose(stream), 0);
+    ng_net_data *data = read_net_data(f.file, "kind", NULL, NULL);
+    ng_net_options options = net_options("3 tanh", NG_TRAIN_KFAC);
+    options.epochs = 1;
+    ng_net *net = fit_net(data, &options);
+    ng_net_data *alone = read_net_data(f.file, NULL, NULL, net);
+    OK(ng_net_predict(net, alone, &p));
+    for (size_t i = 0; i < p->rows; i++)
+        NEAR(p->values[2 * i] + p->values[2 * i + 1], 1, 1e-6);
+    ng_net_prediction_destroy(&p);
+    ng_net_data_destroy(&alone);
+    ng_net_destroy(&net);
+    ng_net_data_destroy(&data);
+    folder_remove(f.path);
+}
+END_TEST
+
 START_TEST(inputs_are_standardised_and_factors_are_indicators) {
     begin();
     write_text(folder_file(&place, "t.csv"),
@@ -415,6 +444,7 @@ static void add(TCase *tests) {
     tcase_add_test(tests, batches_grow_from_the_first_to_the_default);
     tcase_add_loop_test(tests, a_request_stops_the_run_where_it_is, 0, 2);
     tcase_add_test(tests, a_run_that_diverges_keeps_its_last_good_parameters);
+    tcase_add_test(tests, a_classifier_of_one_number_predicts_without_targets);
     tcase_add_test(tests, inputs_are_standardised_and_factors_are_indicators);
     tcase_add_test(tests, other_data_are_coded_as_the_training_data);
     tcase_add_test(tests, an_embedding_takes_indices_as_they_are);

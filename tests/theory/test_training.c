@@ -303,6 +303,38 @@ START_TEST(a_resumed_run_has_the_same_bits) {
 }
 END_TEST
 
+/* A convolution at a batch smaller than its cache slices: an evaluation needs
+ * larger passes, and must not change how sums are cut. */
+START_TEST(an_evaluation_changes_no_bit_of_the_training) {
+    static const course images = {.layers = "conv 8 5x5 pad same relu",
+                                  .input = {2, 12, 12},
+                                  .family = "gaussian",
+                                  .targets = 1,
+                                  .rows = 64};
+    double *theta[2];
+    for (int evaluates = 0; evaluates < 2; evaluates++) {
+        run r;
+        ng_score score;
+        open_in(&r, ctx, &images, NG_TRAIN_ADAM, NG_DOUBLE);
+        r.options.batch = r.batch.count = 4;
+        steps(&r, 3);
+        if (evaluates) {
+            ng_batch all = r.batch;
+            all.count = ng_array_rows(r.batch.x);
+            OK(ng_network_evaluate(r.network, &all, &score));
+        }
+        steps(&r, 7);
+        theta[evaluates] = parameters(&r);
+        if (evaluates)
+            ck_assert_mem_eq(theta[0], theta[1],
+                             ng_network_parameters(r.network) * sizeof(double));
+        close_run(&r);
+    }
+    free(theta[0]);
+    free(theta[1]);
+}
+END_TEST
+
 /* ---- KL ---- */
 
 static double kl_gap(ng_trainer optimizer, double radius) {
@@ -564,6 +596,7 @@ static void add(TCase *tests) {
                         0, OPTIMIZER_COUNT);
     tcase_add_loop_test(tests, a_resumed_run_has_the_same_bits, 0,
                         OPTIMIZER_COUNT);
+    tcase_add_test(tests, an_evaluation_changes_no_bit_of_the_training);
     tcase_add_test(tests, predicted_and_true_kl_of_a_small_step_agree);
     tcase_add_test(tests, twins_begin_as_one_model);
     tcase_add_test(tests, twins_stay_together_under_the_natural_gradient);
