@@ -63,6 +63,8 @@ typedef struct cli_options {
 int cli_parse(int argc, char **argv, const char *command, cli_options *options,
               bool *done);
 void cli_options_free(cli_options *options);
+/* That no two files are the same of which one is written. */
+int cli_check_files(const cli_options *options);
 
 /* Complains on standard error, one line, and gives the exit status. */
 __attribute__((format(printf, 2, 3))) int cli_complain(int status,

@@ -28,6 +28,29 @@ typedef struct race {
     double best_loss;
 } race;
 
+static int complain_twice(const char *name) {
+    return cli_complain(CLI_USAGE, "--optimizers: %s is there twice", name);
+}
+
+/* That each is there once, and every option is for one of them. */
+static int check_runners(const race *r) {
+    ng_trainer *chosen = malloc((r->runners + 1) * sizeof *chosen);
+    if (!chosen)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    int status = CLI_DONE;
+    for (size_t j = 0; j < r->runners && status == CLI_DONE; j++) {
+        chosen[j] = r->runner[j].optimizer;
+        for (size_t i = 0; i < j && status == CLI_DONE; i++) {
+            if (chosen[i] == chosen[j])
+                status = complain_twice(r->runner[j].curve.name);
+        }
+    }
+    if (status == CLI_DONE)
+        status = net_check_optimizers(r->options, chosen, r->runners);
+    free(chosen);
+    return status;
+}
+
 static int choose_runners(race *r) {
     const cli_options *o = r->options;
     bool given = o->optimizers.count > 0;
@@ -45,7 +68,7 @@ static int choose_runners(race *r) {
         runner->curve.rate = (double)NAN;
         runner->tuned = !ng_trainer_second_order(runner->optimizer);
     }
-    return CLI_DONE;
+    return check_runners(r);
 }
 
 static int choose_rates(race *r) {
@@ -112,9 +135,7 @@ static int run(race *r, const net_runner *runner, double rate, bool tuning,
     ng_net_options how = r->how;
     how.train.optimizer = runner->optimizer;
     how.train.rate = runner->tuned ? rate : -1;
-    /* What has no meaning for the method is not given to it. */
-    if (runner->tuned)
-        how.train.damping = how.train.kl_radius = -1;
+    net_keep_useful(&how.train);
     if (tuning) {
         how.iterations = (size_t)r->options->tune_iter;
         how.epochs = how.tests = 0;
@@ -167,7 +188,12 @@ static int tune(race *r, net_runner *runner) {
             printf(" %8s", "-");
         fflush(stdout);
     }
-    if (talks)
+    runner->hopeless = runner->trials == r->rate_count && !isfinite(best);
+    if (runner->hopeless)
+        runner->curve.rate = (double)NAN;
+    if (talks && runner->hopeless)
+        printf("   diverged at every rate\n");
+    else if (talks)
         printf("   rate %g\n", runner->curve.rate);
     return CLI_DONE;
 }
@@ -226,7 +252,7 @@ static int race_all(race *r) {
             status = tune(r, &r->runner[i]);
     }
     for (size_t i = 0; i < r->runners && status == CLI_DONE; i++) {
-        if (!cli_interrupted())
+        if (!cli_interrupted() && !r->runner[i].hopeless)
             status = race_one(r, &r->runner[i]);
     }
     if (status == CLI_DONE)
@@ -274,11 +300,25 @@ static int prepare(race *r) {
     return status == CLI_DONE ? check_memory(r) : status;
 }
 
+static int complain_hopeless(const race *r) {
+    int status = CLI_DONE;
+    for (size_t i = 0; i < r->runners; i++) {
+        if (r->runner[i].hopeless)
+            status = cli_complain(CLI_FAILED,
+                                  "%s diverged at every rate; lower ones can "
+                                  "be given in --rates",
+                                  r->runner[i].curve.name);
+    }
+    return status;
+}
+
 int cli_compare_net(const cli_options *options) {
     race r = {.options = options, .best_loss = HUGE_VAL};
     int status = prepare(&r);
     if (status == CLI_DONE)
         status = race_all(&r);
+    if (status == CLI_DONE)
+        status = complain_hopeless(&r);
     for (size_t i = 0; r.runner && i < r.runners; i++) {
         free(r.runner[i].curve.point);
         free(r.runner[i].reached);

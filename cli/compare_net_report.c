@@ -78,6 +78,10 @@ static const net_runner *first_that_ran(const net_runner *runners,
 static void print_runner(const net_runner *r, size_t tests,
                          const finish_line *line) {
     printf("%-12s ", r->curve.name);
+    if (r->hopeless) {
+        printf("%7s diverged at every rate\n", "-");
+        return;
+    }
     if (isfinite(r->curve.rate))
         printf("%7g", r->curve.rate);
     else
@@ -201,14 +205,18 @@ static int write_files(ng_ctx *ctx, const cli_options *options,
                        size_t count, ng_net *net) {
     net_curve *curves = calloc(count + 1, sizeof *curves);
     int status = CLI_DONE;
+    size_t drawn = 0;
     if (!curves)
         return cli_complain(CLI_RESOURCES, "out of memory");
-    for (size_t i = 0; i < count; i++)
-        curves[i] = runners[i].curve;
+    /* A block without lines would be no index of gnuplot's. */
+    for (size_t i = 0; i < count; i++) {
+        if (runners[i].curve.points)
+            curves[drawn++] = runners[i].curve;
+    }
     if (options->out)
-        status = net_write_table(ctx, options->out, curves, count);
-    if (status == CLI_DONE && options->plot)
-        status = net_draw(ctx, options, curves, count, NULL, net,
+        status = net_write_table(ctx, options->out, curves, drawn);
+    if (status == CLI_DONE && options->plot && drawn)
+        status = net_draw(ctx, options, curves, drawn, NULL, net,
                           net_examples(data));
     free(curves);
     return status;

@@ -191,6 +191,8 @@ int main(int argc, char **argv) {
     int status =
         cli_parse(argc - words, argv + words, command->name, &options, &done);
     if (status == CLI_DONE && !done)
+        status = cli_check_files(&options);
+    if (status == CLI_DONE && !done)
         status = command->run(&options);
     cli_options_free(&options);
     return finish(status);

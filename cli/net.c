@@ -6,7 +6,8 @@
 #include <string.h>
 
 static bool to_standard_output(const cli_options *options) {
-    return options->out && strcmp(options->out, "-") == 0;
+    return (options->out && strcmp(options->out, "-") == 0) ||
+           (options->onnx && strcmp(options->onnx, "-") == 0);
 }
 
 /* A word as a shell reads it back. */

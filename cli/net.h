@@ -21,6 +21,11 @@ int net_options(const cli_options *options, const net_data *data,
 /* Options that do not go with an optimizer are errors that name it. */
 int net_check_optimizer(const cli_options *options, const char *name,
                         ng_trainer optimizer);
+/* Of several in a race: an error where none of them has a use for an option. */
+int net_check_optimizers(const cli_options *options,
+                         const ng_trainer *optimizer, size_t count);
+/* Leaves out what has no meaning for the optimizer. */
+void net_keep_useful(ng_train_options *train);
 int net_trainer(const char *option, const char *name, ng_trainer *out);
 /* Says what training will take, and refuses what the machine has not. */
 int net_check_memory(ng_ctx *ctx, const cli_options *options,
@@ -83,6 +88,7 @@ const char *net_end_text(ng_net_stop stop);
 typedef struct net_runner {
     ng_trainer optimizer;
     bool tuned;
+    bool hopeless;   /* every rate diverged */
     double *reached; /* training losses, by rate */
     size_t trials;
     net_curve curve;

@@ -32,46 +32,78 @@ static int contradiction(const char *option, const char *optimizer) {
                         optimizer);
 }
 
-/* Metrics that take nothing from drawn labels, or have no factors. */
-static int check_curvature(const cli_options *o, const char *name,
-                           ng_trainer optimizer) {
-    bool factors = optimizer == NG_TRAIN_KFAC || optimizer == NG_TRAIN_EKFAC;
-    if (optimizer == NG_TRAIN_CG && o->fisher)
-        return contradiction("fisher", name);
-    if (optimizer == NG_TRAIN_CG && o->fisher_samples != 1)
-        return contradiction("fisher-samples", name);
-    if (o->sharing && !factors)
-        return contradiction("sharing", name);
-    return CLI_DONE;
+/* Options that not every optimizer has a use for. */
+enum { MOMENTUM, FISHER, FISHER_SAMPLES, SHARING, DAMPING, KL, SPECIALS };
+static const char *const SPECIAL[] = {"momentum", "fisher",  "fisher-samples",
+                                      "sharing",  "damping", "kl"};
+
+static bool is_given(const cli_options *o, int option) {
+    const bool given[] = {o->momentum >= 0,       o->fisher != NULL,
+                          o->fisher_samples != 1, o->sharing != NULL,
+                          o->damping > 0,         o->kl > 0};
+    return given[option];
 }
 
-int net_check_optimizer(const cli_options *o, const char *name,
-                        ng_trainer optimizer) {
+/* Conjugate gradients take nothing from drawn labels; only Kronecker products
+ * have factors. */
+static bool has_use(int option, ng_trainer optimizer) {
     bool second_order = ng_trainer_second_order(optimizer);
-    if (o->momentum >= 0 && !second_order && optimizer != NG_TRAIN_MOMENTUM)
-        return contradiction("momentum", name);
+    if (option == MOMENTUM)
+        return second_order || optimizer == NG_TRAIN_MOMENTUM;
+    if (option == FISHER || option == FISHER_SAMPLES)
+        return second_order && optimizer != NG_TRAIN_CG;
+    if (option == SHARING)
+        return optimizer == NG_TRAIN_KFAC || optimizer == NG_TRAIN_EKFAC;
+    return second_order;
+}
+
+static int check_batches(const cli_options *o) {
     if (o->first_batch > 0 && o->batch > 0 && o->first_batch > o->batch)
         return cli_complain(CLI_USAGE,
                             "--first-batch: batches grow: expected at most "
                             "--batch, %.0f",
                             o->batch);
-    if (second_order && o->momentum > 0 && o->rate < 0)
+    return CLI_DONE;
+}
+
+int net_check_optimizer(const cli_options *o, const char *name,
+                        ng_trainer optimizer) {
+    for (int option = 0; option < SPECIALS; option++) {
+        if (is_given(o, option) && !has_use(option, optimizer))
+            return contradiction(SPECIAL[option], name);
+    }
+    if (ng_trainer_second_order(optimizer) && o->momentum > 0 && o->rate < 0)
         return cli_complain(CLI_USAGE,
                             "--momentum goes with --rate: the quadratic model "
                             "finds its own (0 turns it off)");
-    if (second_order)
-        return check_curvature(o, name, optimizer);
-    if (o->fisher)
-        return contradiction("fisher", name);
-    if (o->fisher_samples != 1)
-        return contradiction("fisher-samples", name);
-    if (o->sharing)
-        return contradiction("sharing", name);
-    if (o->damping > 0)
-        return contradiction("damping", name);
-    if (o->kl > 0)
-        return contradiction("kl", name);
-    return CLI_DONE;
+    return check_batches(o);
+}
+
+int net_check_optimizers(const cli_options *o, const ng_trainer *optimizer,
+                         size_t count) {
+    for (int option = 0; option < SPECIALS; option++) {
+        bool useful = !is_given(o, option);
+        for (size_t i = 0; i < count; i++)
+            useful = useful || has_use(option, optimizer[i]);
+        if (!useful)
+            return cli_complain(CLI_USAGE,
+                                "--%s: none of --optimizers has a use for it",
+                                SPECIAL[option]);
+    }
+    return check_batches(o);
+}
+
+void net_keep_useful(ng_train_options *train) {
+    ng_train_options usual;
+    ng_train_options_init(&usual);
+    if (!has_use(FISHER, train->optimizer)) {
+        train->fisher = usual.fisher;
+        train->fisher_samples = usual.fisher_samples;
+    }
+    if (!has_use(SHARING, train->optimizer))
+        train->sharing = usual.sharing;
+    if (!has_use(DAMPING, train->optimizer))
+        train->damping = train->kl_radius = -1;
 }
 
 static int goes_with(const char *option, const char *other) {
@@ -200,8 +232,10 @@ static double machine_has(void) {
     return available;
 }
 
-/* What ulimit -v leaves. */
-static double limit_leaves(void) {
+/* What ulimit -v leaves. OpenBLAS maps 32 to 128 MiB for each thread that
+ * calls it, and without them tries again for ever. */
+static double limit_leaves(double threads) {
+    const double blas = (threads + 1) * 136 * MEBI;
     struct rlimit limit;
     double pages = 0;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
@@ -212,7 +246,8 @@ static double limit_leaves(void) {
             pages = 0;
         fclose(file);
     }
-    return (double)limit.rlim_cur - pages * (double)sysconf(_SC_PAGESIZE);
+    return (double)limit.rlim_cur - blas -
+           pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 int net_check_memory(ng_ctx *ctx, const cli_options *options,
@@ -221,7 +256,8 @@ int net_check_memory(ng_ctx *ctx, const cli_options *options,
     int status = cli_fail(ctx, ng_net_memory(ctx, data->train, net, &bytes));
     if (status != CLI_DONE)
         return status;
-    double available = fmax(fmin(machine_has(), limit_leaves()), 0);
+    double available =
+        fmax(fmin(machine_has(), limit_leaves(options->threads)), 0);
     if (bytes > available)
         return cli_complain(CLI_RESOURCES,
                             "training needs %.0f MiB of memory, %.0f MiB are "

@@ -63,6 +63,12 @@ static bool is_there(const picture *p, size_t part, size_t score) {
     return r.found;
 }
 
+/* Whether one curve has any, which gnuplot asks of all that it draws. */
+static bool has_values(const net_curve *curve, size_t part, size_t score) {
+    const picture one = {.curves = curve, .count = 1};
+    return is_there(&one, part, score);
+}
+
 static bool has_part(const picture *p, size_t part) {
     bool there = false;
     for (size_t score = 0; score < SCORES; score++)
@@ -116,6 +122,28 @@ static void set_margins(ng_writer *w, const picture *p, double left,
                     left, right, 1 - top / height, 1 - bottom / height);
 }
 
+/* A range that ends where it begins is none. */
+static void set_linear(ng_writer *w, const range *r) {
+    double margin = r->low == 0 ? 1 : 0.1 * fabs(r->low);
+    ng_writer_print(w, "unset logscale y\nset ytics nomirror autofreq\n");
+    if (r->high - r->low > 1e-6 * margin)
+        ng_writer_print(w, "set yrange [*:*]\n");
+    else
+        ng_writer_print(w, "set yrange [%.9g:%.9g]\n", r->low - margin,
+                        r->high + margin);
+}
+
+static bool beyond_zero(const picture *p, int axis) {
+    for (size_t i = 0; i < p->count; i++) {
+        for (size_t k = 0; k < p->curves[i].points; k++) {
+            const net_point *point = &p->curves[i].point[k];
+            if (axis ? point->seconds > 0 : point->iteration > 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Panel `axis` of a row from the top: where it is, and its axes. */
 static void set_panel(ng_writer *w, const picture *p, size_t row, int axis,
                       const char *y, const range *r) {
@@ -126,11 +154,11 @@ static void set_panel(ng_writer *w, const picture *p, size_t row, int axis,
     ng_writer_print(w, "set xlabel '%s'\nset ylabel '%s'\n",
                     first ? "iterations" : "seconds of training",
                     first ? y : "");
+    ng_writer_print(w, "set xrange [0:%s]\n", beyond_zero(p, axis) ? "*" : "1");
     if (spans_a_decade(r))
         set_logarithm(w, r);
     else
-        ng_writer_print(w, "unset logscale y\nset yrange [*:*]\n"
-                           "set ytics nomirror autofreq\n");
+        set_linear(w, r);
 }
 
 static void print_title(ng_writer *w, const picture *p, size_t i) {
@@ -166,7 +194,7 @@ static void draw_key(ng_writer *w, const picture *p) {
         first = false;
     }
     ng_writer_print(w, "\nunset key\nset border 3 lc rgb '#606060'\n"
-                       "set xtics nomirror\nset xrange [0:*]\n");
+                       "set xtics nomirror\n");
 }
 
 /* One panel of each axis: the data sets of one curve. */
@@ -203,20 +231,24 @@ static void draw_curves(ng_writer *w, const picture *p, size_t row, size_t part,
                         size_t score) {
     range r = {.found = false};
     char label[96], value[32];
+    const char *separator;
     extend(p, part, score, &r);
     snprintf(label, sizeof label, "%s %s", PART_LABELS[part],
              SCORE_LABELS[score]);
     for (int axis = 0; axis < 2; axis++) {
         set_panel(w, p, row, axis, label, &r);
         ng_writer_print(w, "plot ");
+        separator = "";
         for (size_t i = 0; i < p->count; i++) {
+            if (!has_values(&p->curves[i], part, score))
+                continue;
             ng_writer_print(w,
                             "%s'%s' index %zu using %d:%s with linespoints lw "
                             "2 pt 7 ps 0.3 lc rgb '%s'",
-                            i ? ", " : "", p->table, i,
-                            axis ? SECONDS : ITERATION,
+                            separator, p->table, i, axis ? SECONDS : ITERATION,
                             value_of(part, score, value, sizeof value),
                             COLORS[i % COLOR_COUNT]);
+            separator = ", ";
         }
         ng_writer_print(w, "\n");
     }

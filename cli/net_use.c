@@ -1,7 +1,6 @@
 /* predict, show and kl where the model is a network. */
 #include "net.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -101,19 +100,6 @@ int cli_show_net(ng_ctx *ctx, const cli_options *options) {
     return status;
 }
 
-static bool same_inputs(const ng_array *a, const ng_array *b) {
-    size_t width = ng_array_width(a);
-    if (ng_array_rows(a) != ng_array_rows(b) || width != ng_array_width(b))
-        return false;
-    for (size_t i = 0; i < ng_array_rows(a); i++) {
-        for (size_t j = 0; j < width; j++) {
-            if (ng_array_at(a, i, j) != ng_array_at(b, i, j))
-                return false;
-        }
-    }
-    return true;
-}
-
 /* The divergence is taken by giving one network the other's parameters, so
  * that they must be networks of the same kind. */
 static int check_alike(const cli_options *options, ng_net *a, ng_net *b) {
@@ -134,37 +120,31 @@ static int check_alike(const cli_options *options, ng_net *a, ng_net *b) {
     return CLI_DONE;
 }
 
-static int one_way(ng_ctx *ctx, ng_network *from, const ng_network *to,
-                   const ng_net_data *data, double *kl) {
-    const ng_array *x = ng_net_data_x(data);
-    const ng_batch batch = {.x = x, .count = ng_array_rows(x)};
-    double *theta = malloc((ng_network_parameters(to) + 1) * sizeof *theta);
-    if (!theta)
-        return cli_complain(CLI_RESOURCES, "out of memory");
-    ng_network_get(to, theta);
-    int status = cli_fail(ctx, ng_network_kl(from, &batch, theta, kl));
-    free(theta);
-    return status;
-}
-
-static int measure(ng_ctx *ctx, const cli_options *options, ng_net *a,
-                   ng_net *b, const ng_net_data *data) {
-    ng_network *first = ng_net_network(a), *second = ng_net_network(b);
-    double ab, ba;
-    int status = one_way(ctx, first, second, data, &ab);
-    if (status == CLI_DONE)
-        status = one_way(ctx, second, first, data, &ba);
-    return status == CLI_DONE ? cli_print_kl(options, ab, ba) : status;
+/* What is no network is another model, or damaged. */
+static int complain_other(ng_ctx *ctx, const cli_options *options,
+                          size_t other) {
+    const char *const *path = options->positional;
+    ng_model *model = NULL;
+    ng_net *net = NULL;
+    if (ng_model_load(ctx, path[other], &model) != NG_OK) {
+        int status = load(ctx, options, other, &net);
+        ng_net_destroy(&net);
+        return status;
+    }
+    ng_model_destroy(&model);
+    return cli_complain(CLI_USAGE,
+                        "%s is a network and %s is not: there is no KL "
+                        "divergence between them",
+                        path[1 - other], path[other]);
 }
 
 static int check_both(ng_ctx *ctx, const cli_options *options) {
     for (size_t i = 0; i < 2; i++) {
+        int status = CLI_DONE;
         if (!cli_is_net(ctx, options->positional[i]))
-            return cli_complain(CLI_USAGE,
-                                "%s is a network and %s is not: there is no KL "
-                                "divergence between them",
-                                options->positional[1 - i],
-                                options->positional[i]);
+            status = complain_other(ctx, options, i);
+        if (status != CLI_DONE)
+            return status;
     }
     if (options->positionals < 3)
         return cli_complain(CLI_USAGE, "the KL divergence of networks is a "
@@ -175,8 +155,8 @@ static int check_both(ng_ctx *ctx, const cli_options *options) {
 
 int cli_kl_net(ng_ctx *ctx, const cli_options *options) {
     ng_net *a = NULL, *b = NULL;
-    ng_net_data *data = NULL, *other = NULL;
-    const char *path = options->positional[2];
+    ng_net_data *data = NULL;
+    double ab, ba;
     int status = check_both(ctx, options);
     if (status == CLI_DONE)
         status = load(ctx, options, 0, &a);
@@ -185,20 +165,12 @@ int cli_kl_net(ng_ctx *ctx, const cli_options *options) {
     if (status == CLI_DONE)
         status = check_alike(options, a, b);
     if (status == CLI_DONE)
-        status = read_inputs(ctx, options, path, a, &data);
+        status = read_inputs(ctx, options, options->positional[2], a, &data);
     if (status == CLI_DONE)
-        status = read_inputs(ctx, options, path, b, &other);
-    if (status == CLI_DONE &&
-        !same_inputs(ng_net_data_x(data), ng_net_data_x(other)))
-        status = cli_complain(CLI_USAGE,
-                              "%s and %s were trained on columns of other "
-                              "means and deviations, so that the same row is "
-                              "not the same input",
-                              options->positional[0], options->positional[1]);
+        status = cli_fail(ctx, ng_net_kl(a, b, data, &ab, &ba));
     if (status == CLI_DONE)
-        status = measure(ctx, options, a, b, data);
+        status = cli_print_kl(options, ab, ba);
     ng_net_data_destroy(&data);
-    ng_net_data_destroy(&other);
     ng_net_destroy(&a);
     ng_net_destroy(&b);
     return status;

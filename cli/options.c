@@ -28,8 +28,9 @@ enum {
     ALL = READS | SHOW | NETS
 };
 
-/* A LIST is separated by commas, of FILES each has its own option. */
-typedef enum kind { TEXT, LIST, FILES, NUMBER, COUNT, FLAG } kind;
+/* A TEXT is not empty but as MAYBE, a LIST is separated by commas, of FILES
+ * each has its own option. */
+typedef enum kind { TEXT, MAYBE, LIST, FILES, NUMBER, COUNT, FLAG } kind;
 
 typedef struct option_row {
     const char *name, *argument;
@@ -55,7 +56,7 @@ static const option_row OPTIONS[] = {
     {"family", "NAME", TEXT, AT(family), 0, 0, NETS,
      "the distribution of the target; categorical for classes, bernoulli for\n"
      "                             self within 0 and 1, gaussian else"},
-    {"layers", "LAYERS", TEXT, AT(layers), 0, 0, NETS,
+    {"layers", "LAYERS", MAYBE, AT(layers), 0, 0, NETS,
      "hidden layers, '64 tanh, 64 tanh', or a JSON file; none"},
     {"precision", "KIND", TEXT, AT(precision), 0, 0, NETS,
      "of all numbers in training: single, double; single"},
@@ -348,7 +349,8 @@ static int set_option(const option_row *o, const char *text,
     char *at = (char *)options + o->at;
     switch (o->kind) {
     case TEXT:
-        if (!*text)
+    case MAYBE:
+        if (!*text && o->kind == TEXT)
             return cli_complain(CLI_USAGE, "--%s: expected a value", o->name);
         *(const char **)(void *)at = text;
         return CLI_DONE;
@@ -434,6 +436,8 @@ static int check_contradictions(const command_row *command,
         return contradiction("json", "out -");
     if (o->json && is(o->trace, "-"))
         return contradiction("json", "trace -");
+    if (o->json && is(o->onnx, "-"))
+        return contradiction("json", "onnx -");
     return check_excluded(o);
 }
 

@@ -77,7 +77,8 @@ typedef struct ng_net_options {
     size_t epochs;               /* 0: until another limit, or 20 */
     double seconds;              /* of training, 0: no limit */
     size_t iterations;           /* 0: no limit */
-    double target_loss; /* stop when an evaluation is at or below; -inf: none */
+    double target_loss; /* stop when the training loss is evaluated as at most
+                           this; -inf: none */
     const ng_net_data *valid; /* or NULL */
     double valid_fraction;    /* of the data held out (last after shuffling) */
     size_t patience; /* evaluations without a better validation loss; 0: none.
@@ -124,7 +125,8 @@ typedef struct ng_net_summary {
     const ng_score *test;
     const char *const *test_name;
     ng_net_stop stop;
-    int converged; /* target reached, patience over, or the limit asked for */
+    int converged; /* target reached, patience over, or the limit asked for,
+                      unless the loss ended above its start */
     /* What the optimizer chose by itself, as it was at the end. */
     double damping, rate, momentum, l2;
     double memory; /* bytes of training */
@@ -143,8 +145,7 @@ typedef struct ng_net_summary {
 NG_API NG_MUST_CHECK ng_status ng_net_fit(ng_ctx *ctx, const ng_net_data *data,
                                           const ng_net_options *options,
                                           ng_net **out);
-/* Bytes that training takes beside the data; the network is made and thrown
- * away. */
+/* Bytes that training takes beside the data, found from the layers alone. */
 NG_API NG_MUST_CHECK ng_status ng_net_memory(ng_ctx *ctx,
                                              const ng_net_data *data,
                                              const ng_net_options *options,
@@ -186,7 +187,8 @@ typedef struct ng_net_prediction {
     size_t *best;
     ng_ctx *ctx;
 } ng_net_prediction;
-/* p[level] and the likeliest class, or the means of the targets. */
+/* p[level] and the likeliest class, or the means of the targets. NG_ENUMERIC
+ * where the network gives numbers that are not finite. */
 NG_API NG_MUST_CHECK ng_status ng_net_predict(ng_net *net,
                                               const ng_net_data *data,
                                               ng_net_prediction **out);
@@ -194,6 +196,12 @@ NG_API void ng_net_prediction_destroy(ng_net_prediction **prediction);
 NG_API NG_MUST_CHECK ng_status ng_net_evaluate(ng_net *net,
                                                const ng_net_data *data,
                                                ng_score *score);
+/* Mean KL(a || b) and KL(b || a) in nats per example over the inputs of `data`,
+ * which need no targets. The networks must have the same layers, family and
+ * coding of inputs and classes, else NG_EUSAGE. */
+NG_API NG_MUST_CHECK ng_status ng_net_kl(ng_net *a, ng_net *b,
+                                         const ng_net_data *data, double *ab,
+                                         double *ba);
 
 #ifdef __cplusplus
 }

@@ -81,8 +81,9 @@ typedef struct ng_train_options {
     double damping;
     int adapt_damping; /* by the reduction ratio, Levenberg-Marquardt */
     double kl_radius;  /* nats per example that a step may move by the model;
-                          negative: none with the quadratic model, 1e-3 with a
-                          given rate */
+                          negative: curvature examples x outputs / 1024 with
+                          the quadratic model, which binds only where those are
+                          few; 1e-3 with a given rate */
     double average;    /* of the last tenth of the iterates, with at most this
                           decay; 0: none; negative: 0.99 for second-order, none
                           else */

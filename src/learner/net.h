@@ -62,6 +62,9 @@ struct ng_net_data {
     ng_frame *frame; /* of a table */
     ng_array x, y;
     bool targets; /* there are any: y, or x itself */
+    /* The family was chosen here, and the targets look like labels of classes
+     * from 0 to this; 0: they do not. */
+    size_t largest_label;
 };
 
 /* Data as another coding has them; what need not be made anew is borrowed. */
@@ -135,7 +138,7 @@ size_t ngi_net_tensor_place(const ngi_architecture *architecture,
 ng_status ngi_net_parse(ng_ctx *ctx, const char *source, const void *data,
                         size_t size, ng_net **out);
 
-/* ---- Runs (net_fit.c, net_evaluate.c, net_checkpoint.c) -------------------
+/* ---- Runs (net_prepare.c, net_fit.c, net_evaluate.c, net_warn.c) ----------
  */
 
 /* Together with the trainer's own, the state of a run. */
@@ -152,6 +155,7 @@ typedef struct ngi_net_numbers {
     double seconds, examples;
     double damping, rate, momentum; /* of the last step */
     double best;                    /* validation loss */
+    double start;                   /* loss of the first batch, before it */
     ng_score train, valid;          /* of the last evaluation */
     ng_score best_train, best_valid;
 } ngi_net_numbers;
@@ -181,16 +185,39 @@ typedef struct ngi_net_run {
     ng_score tested;
 } ngi_net_run;
 
+/* Everything up to the first step. A run is zeroed but for its context, data
+ * and options; it is to be closed whatever became of it. */
+ng_status ngi_net_run_open(ngi_net_run *run);
+void ngi_net_run_close(ngi_net_run *run);
 /* The size of the batch of a step. */
 size_t ngi_net_batch_at(const ngi_net_run *run, uint64_t iteration);
+/* Shuffles the rows. */
+void ngi_net_epoch_begin(ngi_net_run *run);
+bool ngi_net_epoch_is_over(const ngi_net_run *run, uint64_t position,
+                           uint64_t iteration);
 /* Scores of training, validation and the first test set, with the clock
  * stopped; keeps what is best. */
 ng_status ngi_net_run_evaluate(ngi_net_run *run);
 /* The parameters that the run ends with, and all its scores. */
 ng_status ngi_net_run_conclude(ngi_net_run *run);
 
+/* Warnings in the summary: of the data, and of a run that has been concluded,
+ * which may turn out not to have converged. */
+ng_status ngi_net_warn_of_data(ngi_net_run *run);
+ng_status ngi_net_warn_of_result(ngi_net_run *run);
+
+/* ---- Checkpoints (net_checkpoint.c, net_same.c) ---------------------------
+ */
+
 /* Makes the directory, or finds that it cannot go on there. */
 ng_status ngi_net_checkpoint_open(ngi_net_run *run);
 ng_status ngi_net_checkpoint_save(ngi_net_run *run);
+/* What a run that goes on must agree with, in words; NULL when out of
+ * memory. */
+json_t *ngi_net_run_description(const ngi_net_run *run);
+uint64_t ngi_net_data_checksum(const ngi_net_run *run);
+/* NG_EDATA names the first difference. */
+ng_status ngi_net_run_compare(const ngi_net_run *run, const char *path,
+                              const json_t *description);
 
 #endif

@@ -1,108 +1,19 @@
 /* Checkpoints: one safetensors file in a directory, written anew each time and
  * renamed over the old one, from which a run goes on as if never stopped. */
 #include "data/text.h"
-#include "learner/model_json.h"
 #include "learner/net.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-
-/* ---- What a run must agree with -------------------------------------------
- */
-
-static void update_sum(const ng_array *array, const size_t *row, size_t rows,
-                       uLong *sum) {
-    size_t width = ng_array_width(array) * ng_dtype_size(array->dtype);
-    for (size_t i = 0; array->data && i < rows; i++)
-        *sum = crc32_z(*sum,
-                       (const unsigned char *)array->data +
-                           (row ? row[i] : i) * width,
-                       width);
-}
-
-/* Of the data themselves, in the order of the split. */
-static uint64_t checksum(const ngi_net_run *run) {
-    uLong sum = crc32_z(0, NULL, 0);
-    size_t rows = ng_array_rows(&run->view.x);
-    update_sum(&run->view.x, run->row, rows, &sum);
-    update_sum(&run->view.y, run->row, rows, &sum);
-    if (run->options->valid) {
-        rows = ng_array_rows(&run->valid.x);
-        update_sum(&run->valid.x, NULL, rows, &sum);
-        update_sum(&run->valid.y, NULL, rows, &sum);
-    }
-    return sum;
-}
-
-static int set(json_t *object, const char *key, json_t *value) {
-    return json_object_set_new(object, key, value);
-}
-
-static int set_whole(json_t *object, const char *key, uint64_t value) {
-    return set(object, key, json_integer((json_int_t)value));
-}
-
-static int set_number(json_t *object, const char *key, double value) {
-    return set(object, key, ngi_json_number(value));
-}
-
-static int set_training(json_t *object, const ng_train_options *o) {
-    int bad =
-        set(object, "optimizer", json_string(ngi_trainer_name(o->optimizer)));
-    bad |= set_whole(object, "batch", o->batch);
-    bad |= set_whole(object, "seed", o->seed);
-    bad |= set_number(object, "l2", o->l2);
-    bad |= set_number(object, "rate", o->rate);
-    bad |= set_number(object, "momentum", o->momentum);
-    bad |= set_whole(object, "schedule", o->schedule);
-    bad |= set_whole(object, "horizon of the schedule", o->horizon);
-    bad |= set_number(object, "weight decay", o->weight_decay);
-    bad |= set_whole(object, "fisher", o->fisher);
-    bad |= set_whole(object, "fisher samples", o->fisher_samples);
-    bad |= set_whole(object, "sharing", o->sharing);
-    bad |= set_number(object, "curvature fraction", o->curvature_fraction);
-    bad |= set_number(object, "statistics every", o->statistics_every);
-    bad |= set_number(object, "inverse every", o->inverse_every);
-    bad |= set_number(object, "inverse delay", o->inverse_delay);
-    bad |= set_number(object, "statistics decay", o->statistics_decay);
-    bad |= set_number(object, "damping", o->damping);
-    bad |= set(object, "adapt damping", json_boolean(o->adapt_damping));
-    bad |= set_number(object, "KL radius", o->kl_radius);
-    bad |= set_number(object, "average", o->average);
-    return bad | set_whole(object, "CG iterations", o->cg_iterations);
-}
-
-/* Limits are not among it: a run may be prolonged. */
-static json_t *describe(const ngi_net_run *run) {
-    const ng_net_options *o = run->options;
-    const ng_network *network = run->net->network;
-    json_t *object =
-        ngi_net_network_json(network->architecture, network->precision);
-    int bad = object ? 0 : -1;
-    bad |= set(object, "init", json_integer(o->init));
-    bad |= set_training(object, &run->train_options);
-    bad |= set(object, "first batch", json_integer((json_int_t)o->first_batch));
-    bad |= set(object, "growing", json_integer((json_int_t)o->growing));
-    bad |= set_number(object, "validation fraction", o->valid_fraction);
-    bad |= set_whole(object, "shift", o->shift);
-    /* Without validation they change nothing. */
-    bad |= set_whole(object, "evaluations every",
-                     run->validates ? o->evaluate_every : 0);
-    bad |= set_whole(object, "examples", ng_array_rows(&run->view.x));
-    bad |= set_whole(object, "validation examples",
-                     run->options->valid ? ng_array_rows(&run->valid.x) : 0);
-    bad |= set_whole(object, "checksum of the data", run->checksum);
-    if (!bad)
-        return object;
-    json_decref(object);
-    return NULL;
-}
 
 /* ---- Saving ---------------------------------------------------------------
  */
@@ -154,7 +65,8 @@ static ng_status load_array(void *user, const char *name, char kind,
     const ngi_tensor *tensor = ngi_tensors_find(t->tensors, text);
     if (!tensor || tensor->type != type_of(t, kind) || tensor->count != count)
         return ngi_fail(t->run->ctx, NG_EDATA,
-                        "%s: damaged: expected a tensor \"%s\" of %zu numbers",
+                        "%s: the checkpoint is damaged: expected a tensor "
+                        "\"%s\" of %zu numbers",
                         t->path, text, count);
     memcpy(data, tensor->data, count * ngi_tensor_type_size(tensor->type));
     return NG_OK;
@@ -175,11 +87,39 @@ static ng_status visit_run(transfer *t, ng_train_visitor visit) {
     return NG_OK;
 }
 
+static int by_name(const void *a, const void *b) {
+    const ngi_tensor *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* Of all numbers and their names, in whatever order the file has them. */
+static ng_status checksum(const ngi_tensors *tensors, uint64_t *out) {
+    size_t count = tensors->count;
+    const ngi_tensor **sorted = ngi_alloc(tensors->ctx, count, sizeof *sorted);
+    if (!sorted)
+        return NG_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &tensors->tensor[i];
+    qsort(sorted, count, sizeof *sorted, by_name);
+    uLong sum = crc32_z(0, NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        const ngi_tensor *t = sorted[i];
+        sum = crc32_z(sum, (const unsigned char *)t->name, strlen(t->name) + 1);
+        sum = crc32_z(sum, t->data, t->count * ngi_tensor_type_size(t->type));
+    }
+    ngi_free(tensors->ctx, sorted);
+    *out = sum;
+    return NG_OK;
+}
+
+/* Once all tensors are there. */
 static ng_status add_metadata(const ngi_net_run *run, ngi_tensors *tensors) {
-    json_t *object =
-        json_pack("{s:s, s:s, s:I, s:o}", "version", ng_version(), "learner",
-                  "net checkpoint", "threads",
-                  (json_int_t)ngi_threads(run->ctx), "run", describe(run));
+    uint64_t sum;
+    NG_TRY(checksum(tensors, &sum));
+    json_t *object = json_pack(
+        "{s:s, s:s, s:I, s:I, s:o}", "version", ng_version(), "learner",
+        "net checkpoint", "threads", (json_int_t)ngi_threads(run->ctx),
+        "checksum", (json_int_t)sum, "run", ngi_net_run_description(run));
     char *text = object ? json_dumps(object, JSON_REAL_PRECISION(17)) : NULL;
     json_decref(object);
     if (!text)
@@ -195,9 +135,9 @@ ng_status ngi_net_checkpoint_save(ngi_net_run *run) {
     char *path;
     NG_TRY(path_of(run, &path));
     NG_TRY_GOTO(ngi_tensors_create(run->ctx, &t.tensors));
-    NG_TRY_GOTO(add_metadata(run, t.tensors));
     NG_TRY_GOTO(visit_run(&t, save_array));
     NG_TRY_GOTO(ng_train_visit(run->train, 0, save_array, &t));
+    NG_TRY_GOTO(add_metadata(run, t.tensors));
     NG_TRY_GOTO(ngi_tensors_write(t.tensors, path));
 fail:
     ngi_tensors_destroy(&t.tensors);
@@ -208,89 +148,84 @@ fail:
 /* ---- Resuming -------------------------------------------------------------
  */
 
-static ng_status fail_other(const transfer *t, const char *key,
-                            const json_t *was, const json_t *is) {
-    const int flags = JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12);
-    char *before = was ? json_dumps(was, flags) : NULL;
-    char *here = json_dumps(is, flags);
-    if (strcmp(key, "checksum of the data") == 0)
-        ngi_fail(t->run->ctx, NG_EDATA,
-                 "%s: the checkpoint is of a run on other data than %s",
-                 t->path, t->run->data->x_name);
-    else
-        ngi_fail(t->run->ctx, NG_EDATA,
-                 "%s: the checkpoint is of another run: its %s is %.200s, here "
-                 "it is %.200s",
-                 t->path, key, before ? before : "not there",
-                 here ? here : "another");
-    free(before);
-    free(here);
-    return NG_EDATA;
+static ng_status damaged(const transfer *t, const char *what) {
+    return ngi_fail(t->run->ctx, NG_EDATA, "%s: the checkpoint is damaged: %s",
+                    t->path, what);
 }
 
-/* A number of the file is as it was written, to the last bit. */
-static ng_status compare(const transfer *t, const json_t *was, json_t *is) {
-    const char *key;
-    json_t *value;
-    json_object_foreach(is, key, value) {
-        const json_t *before = json_object_get(was, key);
-        if (!before || !json_equal(before, value))
-            return fail_other(t, key, before, value);
-    }
+static ng_status check_sum(const transfer *t, const json_t *object) {
+    const json_t *written = json_object_get(object, "checksum");
+    uint64_t sum;
+    NG_TRY(checksum(t->tensors, &sum));
+    if (!json_is_integer(written))
+        return damaged(t, "its \"checksum\" is missing or no whole number");
+    if (json_integer_value(written) != (json_int_t)sum)
+        return damaged(t, "its numbers are not those that were written");
     return NG_OK;
 }
 
-static ng_status compare_runs(const transfer *t) {
-    const char *text = ngi_tensors_metadata(t->tensors, "natgrad");
+/* Sums in another order: rounding. */
+static ng_status check_threads(const transfer *t, const json_t *object) {
     ng_ctx *ctx = t->run->ctx;
+    const json_t *value = json_object_get(object, "threads");
+    json_int_t threads = json_integer_value(value);
+    if (!json_is_integer(value) || threads < 1)
+        return damaged(t, "its \"threads\" is missing or no whole number from "
+                          "1");
+    if (threads != (json_int_t)ngi_threads(ctx))
+        ngi_warn(ctx,
+                 "%s: the run had %lld thread%s, not %zu: it goes on to the "
+                 "same result but for rounding",
+                 t->path, (long long)threads, threads == 1 ? "" : "s",
+                 ngi_threads(ctx));
+    return NG_OK;
+}
+
+static ng_status check_object(const transfer *t, const json_t *object) {
+    const char *learner = json_string_value(json_object_get(object, "learner"));
+    if (!learner || strcmp(learner, "net checkpoint") != 0)
+        return ngi_fail(t->run->ctx, NG_EDATA,
+                        "%s: not a checkpoint of a network", t->path);
+    NG_TRY(check_sum(t, object));
+    NG_TRY(
+        ngi_net_run_compare(t->run, t->path, json_object_get(object, "run")));
+    return check_threads(t, object);
+}
+
+static ng_status check_metadata(const transfer *t) {
+    const char *text = ngi_tensors_metadata(t->tensors, "natgrad");
     json_error_t error;
     json_t *object =
         text ? json_loads(text, JSON_REJECT_DUPLICATES, &error) : NULL;
-    const char *learner = json_string_value(json_object_get(object, "learner"));
-    json_int_t threads = json_integer_value(json_object_get(object, "threads"));
-    ng_status status;
-    if (!learner || strcmp(learner, "net checkpoint") != 0) {
-        json_decref(object);
-        return ngi_fail(ctx, NG_EDATA, "%s: not a checkpoint of a network",
-                        t->path);
-    }
-    json_t *own = describe(t->run);
-    if (own)
-        status = compare(t, json_object_get(object, "run"), own);
-    else
-        status = ngi_fail_memory(ctx);
-    if (status == NG_OK && threads != (json_int_t)ngi_threads(ctx))
-        ngi_warn(ctx,
-                 "%s: the run had %lld threads, not %zu: it goes on to the "
-                 "same result but for rounding",
-                 t->path, (long long)threads, ngi_threads(ctx));
-    json_decref(own);
+    ng_status status = check_object(t, object);
     json_decref(object);
     return status;
 }
 
 /* Counts that are used as places must be such. */
-static ng_status check_counters(const transfer *t) {
-    const ngi_net_run *run = t->run;
+static bool counters_agree(const ngi_net_run *run) {
     const ngi_net_counters *c = &run->counters;
-    if (c->iteration > INT64_MAX || c->epoch > c->iteration ||
-        c->scored > c->iteration || c->batch > run->largest ||
-        (c->has_best && !run->best) ||
-        c->position + ngi_net_batch_at(run, c->iteration) > run->examples ||
-        c->position > run->examples)
-        return ngi_fail(run->ctx, NG_EDATA,
-                        "%s: damaged: its counters contradict each other",
-                        t->path);
-    return NG_OK;
+    const ngi_net_numbers *n = &run->numbers;
+    double iterations = (double)c->iteration;
+    uint64_t batch = c->iteration ? ngi_net_batch_at(run, c->iteration - 1) : 0;
+    return c->iteration <= INT64_MAX && c->epoch <= c->iteration &&
+           c->scored <= c->iteration && c->stale <= c->iteration &&
+           c->batch == batch && c->average <= 1 &&
+           c->has_best <= (run->best ? 1 : 0) && c->position <= run->examples &&
+           !ngi_net_epoch_is_over(run, c->position, c->iteration) &&
+           n->examples >= iterations &&
+           n->examples <= iterations * (double)run->largest &&
+           n->seconds >= 0 && isfinite(n->seconds);
 }
 
 static ng_status load(ngi_net_run *run, const char *path) {
     transfer t = {.run = run, .path = path};
     ng_status status;
     NG_TRY(ngi_tensors_read(run->ctx, path, &t.tensors));
-    NG_TRY_GOTO(compare_runs(&t));
+    NG_TRY_GOTO(check_metadata(&t));
     NG_TRY_GOTO(visit_run(&t, load_array));
-    NG_TRY_GOTO(check_counters(&t));
+    if (!counters_agree(run))
+        NG_TRY_GOTO(damaged(&t, "its counters contradict each other"));
     NG_TRY_GOTO(ng_train_visit(run->train, 1, load_array, &t));
     /* What the trainer goes on from gave a loss when it was saved. */
     ng_network_get(run->net->network, run->good);
@@ -331,13 +266,42 @@ static ng_status open_path(ngi_net_run *run, const char *path) {
     return there ? load(run, path) : NG_OK;
 }
 
+/* Whether the name is one that ng_writer gives a file that is not whole yet,
+ * and the process that was writing it is no more. */
+static bool is_left_over(const char *name) {
+    unsigned long process, moment;
+    unsigned number;
+    char again[80];
+    if (sscanf(name, ".natgrad-%lx-%lx-%u.tmp", &process, &moment, &number) !=
+        3)
+        return false;
+    snprintf(again, sizeof again, ".natgrad-%lx-%lx-%u.tmp", process, moment,
+             number);
+    return strcmp(name, again) == 0 && process > 0 && process <= INT_MAX &&
+           kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+/* What runs that were killed while they wrote have left. A directory that may
+ * be written but not listed keeps it. */
+static void remove_left_over(const char *path) {
+    DIR *directory = opendir(path);
+    if (!directory)
+        return;
+    for (struct dirent *e = readdir(directory); e; e = readdir(directory))
+        if (is_left_over(e->d_name))
+            unlinkat(dirfd(directory), e->d_name, 0);
+    closedir(directory);
+}
+
 ng_status ngi_net_checkpoint_open(ngi_net_run *run) {
     char *path;
     if (!run->options->resume)
         NG_TRY(make_directory(run->ctx, run->options->checkpoint));
     NG_TRY(path_of(run, &path));
-    run->checksum = checksum(run);
+    run->checksum = ngi_net_data_checksum(run);
     ng_status status = open_path(run, path);
     ngi_free(run->ctx, path);
+    if (status == NG_OK)
+        remove_left_over(run->options->checkpoint);
     return status;
 }

@@ -150,6 +150,21 @@ static ng_status count_classes(ng_net_data *data) {
     return NG_OK;
 }
 
+/* Whole numbers that many examples share are rather names than amounts. */
+static size_t largest_label(const ng_array *y) {
+    enum { MOST = 1000 };
+    double largest = 0;
+    if (ng_array_width(y) != 1)
+        return 0;
+    for (size_t i = 0; i < ng_array_rows(y); i++) {
+        double label = ng_array_at(y, i, 0);
+        if (!(label >= 0 && label < MOST) || label != floor(label))
+            return 0;
+        largest = fmax(largest, label);
+    }
+    return largest < (double)ng_array_rows(y) ? (size_t)largest : 0;
+}
+
 static ng_status code_array(ng_net_data *data, ng_array_format format,
                             const char *family) {
     ngi_net_coding *coding;
@@ -175,6 +190,8 @@ static ng_status code_array(ng_net_data *data, ng_array_format format,
                             : labels ? "categorical"
                                      : "gaussian"));
     coding->categorical = is_categorical(data->family);
+    if (!family && !labels)
+        data->largest_label = largest_label(&data->y);
     return coding->categorical ? count_classes(data) : NG_OK;
 }
 

@@ -162,5 +162,5 @@ ng_status ngi_net_run_conclude(ngi_net_run *run) {
     s->momentum = n->momentum;
     s->l2 = run->train_options.l2;
     s->converged = converged(run);
-    return NG_OK;
+    return ngi_net_warn_of_result(run);
 }

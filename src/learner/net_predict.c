@@ -1,4 +1,5 @@
-/* Using a net: predictions, and its scores on other data. */
+/* Using a net: predictions, its scores on other data, its distance from another
+ * net. */
 #include "learner/net.h"
 
 #include <math.h>
@@ -66,6 +67,18 @@ static ng_status choose_best(const ngi_net_coding *coding,
     return NG_OK;
 }
 
+/* Finite weights may still be too large for the numbers between. */
+static ng_status check_finite(const ngi_net_view *view,
+                              const ng_net_prediction *p) {
+    for (size_t i = 0; i < p->rows * p->columns; i++)
+        if (!isfinite(p->values[i]))
+            return ngi_fail(view->ctx, NG_ENUMERIC,
+                            "%s: row %zu: the model's predictions are not "
+                            "finite",
+                            view->data->x_name, i / p->columns + 1);
+    return NG_OK;
+}
+
 static ng_status predict(ng_net *net, const ngi_net_view *view,
                          ng_net_prediction *p) {
     const ngi_architecture *a = net->network->architecture;
@@ -78,6 +91,7 @@ static ng_status predict(ng_net *net, const ngi_net_view *view,
     if (!p->values)
         return NG_ENOMEM;
     NG_TRY(ng_network_mean(net->network, &batch, p->values));
+    NG_TRY(check_finite(view, p));
     NG_TRY(name_columns(net->coding, p));
     return choose_best(net->coding, p);
 }
@@ -110,6 +124,77 @@ ng_status ng_net_evaluate(ng_net *net, const ng_net_data *data,
                                         data->x_name, data->y_name);
     if (status == NG_OK)
         status = ng_network_evaluate(net->network, &batch, score);
+    ngi_net_view_close(&view);
+    return status;
+}
+
+/* ---- Divergence -----------------------------------------------------------
+ */
+
+/* Of the codings what an example and a class are; the names of targets may
+ * differ. */
+static ng_status same_examples(const ngi_net_coding *a, const ngi_net_coding *b,
+                               bool *same) {
+    static const char *const KEYS[] = {"table", "plain", "shape", "classes",
+                                       "inputs"};
+    json_t *one = ngi_net_coding_to_json(a), *other = ngi_net_coding_to_json(b);
+    *same = one && other;
+    for (size_t i = 0; *same && i < sizeof KEYS / sizeof *KEYS; i++)
+        *same = json_equal(json_object_get(one, KEYS[i]),
+                           json_object_get(other, KEYS[i]));
+    ng_status status = one && other ? NG_OK : ngi_fail_memory(a->ctx);
+    json_decref(one);
+    json_decref(other);
+    return status;
+}
+
+/* One network is given the other's parameters for a while. */
+static ng_status check_alike(const ng_net *a, const ng_net *b) {
+    bool same;
+    if (strcmp(ng_network_text(a->network), ng_network_text(b->network)) != 0 ||
+        strcmp(a->family, b->family) != 0 ||
+        ng_network_parameters(a->network) !=
+            ng_network_parameters(b->network) ||
+        ng_network_outputs(a->network) != ng_network_outputs(b->network))
+        return ngi_fail(a->ctx, NG_EUSAGE,
+                        "the KL divergence is of networks with the same "
+                        "layers, inputs, targets and family");
+    NG_TRY(same_examples(a->coding, b->coding, &same));
+    if (same)
+        return NG_OK;
+    return ngi_fail(a->ctx, NG_EUSAGE,
+                    "the networks were trained on other columns, means and "
+                    "deviations or classes, so that the same row is not the "
+                    "same example");
+}
+
+static ng_status one_way(const ng_net *from, const ng_net *to,
+                         const ng_batch *batch, double *kl) {
+    size_t dim = ng_network_parameters(to->network);
+    double *theta = ngi_alloc(from->ctx, dim, sizeof *theta);
+    if (!theta)
+        return NG_ENOMEM;
+    ng_network_get(to->network, theta);
+    ng_status status = ng_network_kl(from->network, batch, theta, kl);
+    ngi_free(from->ctx, theta);
+    if (status == NG_OK && !isfinite(*kl))
+        return ngi_fail(from->ctx, NG_ENUMERIC,
+                        "the KL divergence of the networks is not finite");
+    return status;
+}
+
+ng_status ng_net_kl(ng_net *a, ng_net *b, const ng_net_data *data, double *ab,
+                    double *ba) {
+    ngi_net_view view;
+    NG_TRY(check_alike(a, b));
+    NG_TRY(ngi_net_view_open(a->coding, data, false, &view));
+    ng_batch batch = ngi_net_view_batch(&view);
+    ng_status status =
+        ngi_network_check_indices(a->network, &view.x, data->x_name);
+    if (status == NG_OK)
+        status = one_way(a, b, &batch, ab);
+    if (status == NG_OK)
+        status = one_way(b, a, &batch, ba);
     ngi_net_view_close(&view);
     return status;
 }

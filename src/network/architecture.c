@@ -411,6 +411,12 @@ static ng_status read_file(ngi_architecture *a, const char *path) {
     char *data;
     size_t size;
     NG_TRY(ngi_input_slurp(a->ctx, path, &data, &size));
+    if (size == 0) {
+        ngi_free(a->ctx, data);
+        return ngi_fail(a->ctx, NG_EUSAGE,
+                        "%s: the file is empty; an array of layers is expected",
+                        path);
+    }
     json_t *layers = json_loadb(data, size, JSON_REJECT_DUPLICATES, &error);
     ngi_free(a->ctx, data);
     if (!layers && json_error_code(&error) == json_error_out_of_memory)

@@ -1,6 +1,5 @@
 /* The first damping. Martens & Grosse begin at 150 for every problem; the
- * right number depends on the scale of F and on how far the quadratic model
- * holds, so it is found by trial steps from the first batch. */
+ * right number depends on the scale of F, which the first batch tells. */
 #include "train/trainer.h"
 
 #include <math.h>
@@ -8,11 +7,9 @@
 
 enum { MOST_TRIALS = 16 };
 static const double FACTOR = 0.31622776601683794;
-/* What is best for one step from the start is too careful for the many that
- * follow, where statistics average over batches. */
-static const double START = 0.02;
-/* Of the curvature along the gradient. */
-static const double LEAST = 5e-5, LEAST_UNSTEADY = 1e-3;
+/* Of the curvature along the gradient: where a steady metric begins, and what
+ * damping never falls below. */
+static const double START = 5e-4, LEAST = 5e-5, LEAST_UNSTEADY = 1e-3;
 
 static void forward_worker(void *user, size_t worker) {
     trainer *t = user;
@@ -54,27 +51,30 @@ static double gradient_curvature(trainer *t) {
 }
 
 /* From the top down until steps no longer get better. */
-ng_status NR(trainer_calibrate)(trainer *t) {
-    double damping = gradient_curvature(t), best = HUGE_VAL, change;
-    bool worse = false;
+static ng_status search(trainer *t, double damping) {
+    double best = HUGE_VAL, change;
     if (t->metric.ops->collect)
         NR(trainer_collect)(t);
-    t->damping = damping;
-    t->least_damping =
-        damping * (t->metric.ops->steady ? LEAST : LEAST_UNSTEADY);
-    for (size_t i = 0; i < MOST_TRIALS && !worse; i++) {
+    for (size_t i = 0; i < MOST_TRIALS; i++, damping *= FACTOR) {
         NG_TRY(try_damping(t, damping, &change));
-        if (change < best) {
-            best = change;
-            t->damping = damping;
-        } else {
-            worse = true;
-        }
-        damping *= FACTOR;
+        if (!(change < best))
+            break;
+        best = change;
+        t->damping = damping;
     }
-    if (t->metric.ops->steady)
-        t->damping *= START;
-    t->damping = fmax(t->damping, t->least_damping);
     t->collections = 0; /* the step collects from the same rows */
+    return NG_OK;
+}
+
+/* A steady metric begins low: what is best for one step from the start is too
+ * careful for the many that follow, and steps that do harm are cut. */
+ng_status NR(trainer_calibrate)(trainer *t) {
+    double curvature = gradient_curvature(t);
+    bool steady = t->metric.ops->steady;
+    t->least_damping = curvature * (steady ? LEAST : LEAST_UNSTEADY);
+    t->damping = curvature * START;
+    if (!steady)
+        NG_TRY(search(t, curvature));
+    t->damping = fmax(t->damping, t->least_damping);
     return NG_OK;
 }

@@ -287,7 +287,9 @@ static void adapt_damping(trainer *t, double ratio) {
         return;
     if (ratio > 0.75)
         t->damping *= omega;
-    else if (!(ratio >= 0.25))
+    else if (!(ratio >= 0))
+        t->damping /= omega * omega * omega; /* it did harm */
+    else if (ratio < 0.25)
         t->damping /= omega;
     t->damping = fmax(t->damping, t->least_damping);
 }
@@ -296,6 +298,16 @@ static void adapt_damping(trainer *t, double ratio) {
 static bool needs_products(const trainer *t) {
     return t->model || t->options.kl_radius > 0 ||
            (t->options.adapt_damping && adapts_now(t));
+}
+
+/* Nats that a step may move; 0: no bound. A model of few rows x outputs is no
+ * model to be trusted far. */
+static double kl_radius(const trainer *t) {
+    const double trusted = 1024;
+    double numbers = (double)(t->rows * t->e->architecture->outputs);
+    if (!t->model || t->options.kl_radius > 0)
+        return t->options.kl_radius;
+    return numbers / trusted;
 }
 
 /* a and b of the step a d + b s. */
@@ -311,9 +323,10 @@ static void choose_step(trainer *t, const quadratic *q, bool both, double *a,
         *b = both ? t->options.momentum : 0;
     }
     *a *= factor;
-    if (t->options.kl_radius > 0) {
+    double radius = kl_radius(t);
+    if (radius > 0) {
         double kl = NR(quadratic_kl)(q, *a, *b);
-        double cut = fmin(1, sqrt(t->options.kl_radius / kl));
+        double cut = fmin(1, sqrt(radius / kl));
         *a *= cut;
         *b *= cut;
     }

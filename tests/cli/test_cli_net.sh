@@ -194,6 +194,41 @@ expect net_kl_with_a_glm 2 \
     'm.safetensors is a network and glm.safetensors is not: there is no KL divergence between them' \
     kl m.safetensors glm.safetensors more.csv
 
+head -c 300 m.safetensors >damaged
+expect net_kl_says_what_is_damaged 3 "$("$NATGRAD" show damaged 2>&1 |
+    sed 's/^natgrad: //')" kl m.safetensors damaged more.csv
+expect net_kl_of_a_missing_model 3 \
+    'absent: cannot be opened: No such file or directory' \
+    kl m.safetensors absent more.csv
+run net more.csv --target digit --family categorical --layers '16 tanh' \
+    --max-iter 1 --quiet --out means.safetensors
+expect net_kl_of_other_means 2 \
+    'the networks were trained on other columns, means and deviations or classes, so that the same row is not the same example' \
+    kl m.safetensors means.safetensors more.csv
+printf 'a,b,y\n0,1,0\n2,3,1\n1,0,3\n3,2,1\n' >words.csv
+printf 'a,b\n0,1\n2,9999999\n' >far.csv
+for seed in 1 2; do
+    run net words.csv --target y --layers 'embedding 4x2, 3 tanh' \
+        --optimizer sgd --max-iter 1 --seed $seed --quiet --out words.$seed
+    check net_embedding_$seed [ $status -eq 0 ]
+done
+expect net_kl_checks_indices 3 \
+    'far.csv: row 2, column 2: 1e+07 is not an index of the embedding (0 to 3)' \
+    kl words.1 words.2 far.csv
+# The header, and 1210 numbers that are 2^127, the largest finite power of two.
+length=$(od -An -tu8 -N8 m.safetensors | tr -d ' ')
+{
+    head -c "$((length + 8))" m.safetensors
+    # shellcheck disable=SC2059 # the format is the data
+    printf "$(awk 'BEGIN {
+        for (i = 0; i < 1210; i++) printf "\\000\\000\\000\\177" }')"
+} >huge
+expect net_predictions_are_finite 1 \
+    "more.csv: row 1: the model's predictions are not finite" \
+    predict huge more.csv
+train --layers '' --max-iter 1 --json
+check net_empty_layers [ "$status $(json layers)" = '0 ""' ]
+
 # ---- Arrays ----
 arrays='--target labels.gz --test test-images --test-target test-labels'
 # shellcheck disable=SC2086 # words on purpose
@@ -213,6 +248,13 @@ check net_autoencoder [ $status -eq 0 ]
 check net_autoencoder_error grep -q '"squared_error": ' out
 succeed net_autoencoder_npy predict ae.safetensors test-images --out r.npy
 check net_reconstructions [ "$(wc -c <r.npy)" -eq $((128 + 30 * 64 * 8)) ]
+expect net_kl_of_other_examples 3 \
+    'more.csv is no NPY or IDX file, which the network was trained on' \
+    kl ae.safetensors ae.safetensors more.csv
+images 5 4 4 >tiny
+expect net_kl_of_other_shape 3 \
+    'tiny: its examples are 1 x 4 x 4, but the network was trained on 1 x 8 x 8' \
+    kl ae.safetensors ae.safetensors tiny
 check net_plot_data [ "$(awk -F'\t' '{print NF}' ae.tsv | sort -u)" = 16 ]
 check net_plot_images [ "$(wc -l <ae.images.tsv)" -eq 16 ]
 if have gnuplot; then
@@ -250,6 +292,67 @@ for key in train_line optimizers; do
     check "compare_net_json_$key" grep -q "^  \"$key\":" out
 done
 check compare_net_json_runs [ "$(grep -c '"seconds_to_train"' out)" -eq 2 ]
+
+run compare net digits.csv --target digit --family gaussian \
+    --optimizers kfac,sgd --rates 1e30 --tune-iter 5 --max-iter 1 --quiet \
+    --plot hopeless.svg
+check compare_net_says_what_diverged [ "$status $(grep -v gnuplot err)" = \
+    '1 natgrad: sgd diverged at every rate; lower ones can be given in --rates' ]
+check compare_net_without_it grep -qE '^kfac +own +1 ' out
+expect compare_net_twice_the_same 2 '--optimizers: kfac is there twice' \
+    compare net digits.csv --target digit --optimizers kfac,kfac
+expect compare_net_useless_option 2 \
+    '--damping: none of --optimizers has a use for it' \
+    compare net digits.csv --target digit --optimizers adam,sgd --damping 1
+train --max-iter 1 --plot point.svg
+if have gnuplot; then
+    check net_picture_of_one_point [ "$status $(cat err)" = '0 ' ]
+else
+    skip net_picture_of_one_point 'no gnuplot'
+fi
+
+# ---- Outputs in each other's place ----
+# same NAME FIRST SECOND ARGUMENT...
+same() {
+    same_name=$1 first=$2 second=$3
+    shift 3
+    expect "$same_name" 2 \
+        "$first and $second are the same file: expected another name" "$@"
+}
+net='net digits.csv --target digit --family categorical'
+ln -s digits.csv link.csv
+before=$(cksum <digits.csv)
+# shellcheck disable=SC2086 # words on purpose
+{
+    same out_is_data --out DATA $net --out ./digits.csv
+    same out_is_data_by_a_link --out DATA $net --out link.csv
+    same onnx_is_data --onnx DATA $net --onnx digits.csv
+    same trace_is_test --trace --test $net --test more.csv --trace more.csv
+    same out_is_valid --out --valid $net --valid more.csv --out more.csv
+    same onnx_is_out --onnx --out $net --out new --onnx ./new
+    same out_is_script 'the script of --plot' --out $net --plot p.svg --out p.gp
+    same out_is_table 'the table of --plot' --out $net --plot p.svg --out p.tsv
+    mkdir state
+    same out_is_checkpoint --out 'the file in --checkpoint' $net \
+        --checkpoint state --out state/checkpoint.safetensors
+    expect standard_output_twice 2 \
+        '--onnx and --out are both standard output: expected another name' \
+        $net --out - --onnx -
+}
+same out_is_target --out --target net test-images --target test-labels \
+    --out test-labels
+same trace_is_test_target --trace --test-target net images.gz \
+    --target labels.gz --test test-images --test-target test-labels \
+    --trace test-labels
+same predict_out_is_data --out DATA predict m.safetensors digits.csv \
+    --out digits.csv
+same predict_out_is_model --out MODEL predict m.safetensors digits.csv \
+    --out m.safetensors
+same glm_out_is_data --out DATA glm digits.csv --target p23 --family gaussian \
+    --out digits.csv
+same dist_out_is_data --out DATA dist digits.csv --column p23 --family normal \
+    --out digits.csv
+check data_are_untouched [ "$(cksum <digits.csv)" = "$before" ]
 
 # ---- Bad options ----
 expect_train unknown_optimizer 2 \
@@ -337,7 +440,6 @@ check label_out_of_range_message grep -qE '^natgrad: ninth: row 8.*9' err
 cut -d, -f2-65 more.csv >narrow.csv
 run predict m.safetensors narrow.csv
 check predict_lacks_a_column [ $status -eq 3 ]
-images 5 4 4 >tiny
 run predict a.safetensors tiny
 check predict_other_shape [ $status -eq 3 ]
 head -c 200 m.safetensors >broken

@@ -4,8 +4,11 @@
 
 #include "data/tensors.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <zlib.h>
 
 static folder place;
 static ng_net_data *data;
@@ -322,31 +325,220 @@ START_TEST(no_checkpoint_is_overwritten_and_none_invented) {
 }
 END_TEST
 
-START_TEST(a_damaged_checkpoint_is_an_error_not_a_run) {
+START_TEST(differences_are_told_in_words) {
+    ng_net *net;
+    ng_net_options options = begin_checkpoint(), other = options;
+    other.train.schedule = NG_SCHEDULE_COSINE;
+    FAILS(ng_net_fit(ctx, data, &other, &net), NG_EDATA,
+          "schedule: constant, here cosine over 3 iterations");
+    other = options;
+    other.train.damping = 3;
+    FAILS(ng_net_fit(ctx, data, &other, &net), NG_EDATA,
+          "damping: found by itself, here 3");
+    other = options;
+    other.init = NG_INIT_HE;
+    FAILS(ng_net_fit(ctx, data, &other, &net), NG_EDATA,
+          "init: the default, here he");
+    other = options;
+    other.train.fisher = NG_FISHER_EXACT;
+    FAILS(ng_net_fit(ctx, data, &other, &net), NG_EDATA,
+          "fisher: sampled, here exact");
+    end();
+}
+END_TEST
+
+START_TEST(data_of_another_size_are_other_data) {
+    ng_net *net;
+    ng_net_options options = begin_checkpoint();
+    write_points(folder_file(&place, "fewer.csv"), 20, 1);
+    ng_net_data *fewer = read_net_data(place.file, "kind", NULL, NULL);
+    FAILS(ng_net_fit(ctx, fewer, &options, &net), NG_EDATA, "other data",
+          "fewer.csv", "examples: 200, here 20");
+    ng_net_data_destroy(&fewer);
+    end();
+}
+END_TEST
+
+START_TEST(evaluations_that_choose_parameters_are_part_of_the_run) {
+    ng_net *net;
+    begin(200);
+    ng_net_options options = options_of(NG_TRAIN_KFAC);
+    options.iterations = 3;
+    options.valid = data;
+    options.evaluate_every = 2;
+    options.checkpoint = folder_of("run");
+    net = fit_net(data, &options);
+    ng_net_destroy(&net);
+    options.resume = 1;
+    options.evaluate_every = 3;
+    FAILS(ng_net_fit(ctx, data, &options, &net), NG_EDATA,
+          "interval of evaluations: 2, here 3");
+    options.evaluate_every = 0;
+    FAILS(ng_net_fit(ctx, data, &options, &net), NG_EDATA,
+          "interval of evaluations: 2, here 1 epoch");
+    end();
+}
+END_TEST
+
+/* ---- Damage ---------------------------------------------------------------
+ */
+
+static ngi_tensor *tensor_of(ngi_tensors *tensors, const char *name) {
+    ngi_tensor *found = NULL;
+    for (size_t i = 0; i < tensors->count; i++)
+        if (strcmp(tensors->tensor[i].name, name) == 0)
+            found = &tensors->tensor[i];
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const ngi_tensor *)a)->name, ((const ngi_tensor *)b)->name);
+}
+
+/* Writes a member of the metadata, or takes it away. */
+static void set_member(ngi_tensors *tensors, const char *key, json_t *value) {
+    json_t *object =
+        json_loads(ngi_tensors_metadata(tensors, "natgrad"), 0, NULL);
+    ck_assert_ptr_nonnull(object);
+    if (value)
+        json_object_set_new(object, key, value);
+    else
+        json_object_del(object, key);
+    char *text = json_dumps(object, JSON_REAL_PRECISION(17));
+    OK(ngi_tensors_set_metadata(tensors, "natgrad", text));
+    free(text);
+    json_decref(object);
+}
+
+/* Gives the numbers the checksum that they would have been written with. */
+static void seal(ngi_tensors *tensors) {
+    uLong sum = crc32_z(0, NULL, 0);
+    qsort(tensors->tensor, tensors->count, sizeof *tensors->tensor, by_name);
+    for (size_t i = 0; i < tensors->count; i++) {
+        const ngi_tensor *t = &tensors->tensor[i];
+        sum = crc32_z(sum, (const void *)t->name, strlen(t->name) + 1);
+        sum = crc32_z(sum, t->data, t->count * ngi_tensor_type_size(t->type));
+    }
+    set_member(tensors, "checksum", json_integer((json_int_t)sum));
+}
+
+static void check_refused(const ng_net_options *options, ngi_tensors *tensors,
+                          const char *words) {
+    ng_net *net;
+    OK(ngi_tensors_write(tensors, checkpoint_of("run")));
+    FAILS(ng_net_fit(ctx, data, options, &net), NG_EDATA, checkpoint_of("run"),
+          "checkpoint is damaged", words);
+}
+
+START_TEST(a_flipped_bit_anywhere_is_seen) {
+    ngi_tensors *tensors;
+    ng_net_options options = begin_checkpoint();
+    OK(ngi_tensors_read(ctx, checkpoint_of("run"), &tensors));
+    for (size_t i = 0; i < tensors->count; i++) {
+        ngi_tensor *t = &tensors->tensor[i];
+        unsigned char *bytes = t->data;
+        size_t size = t->count * ngi_tensor_type_size(t->type);
+        if (size == 0)
+            continue;
+        bytes[size / 2] ^= 4;
+        check_refused(&options, tensors, "not those that were written");
+        bytes[size / 2] ^= 4;
+    }
+    set_member(tensors, "checksum", NULL);
+    check_refused(&options, tensors, "\"checksum\"");
+    ngi_tensors_destroy(&tensors);
+    end();
+}
+END_TEST
+
+START_TEST(counters_that_contradict_each_other_are_refused) {
+    /* epoch, position, iteration, batch, stale, has_best, scored, average */
+    static const int64_t absurd[] = {400, -7, 1 << 20, 31, -1, 1, 99, 2};
+    ngi_tensors *tensors;
+    ng_net_options options = begin_checkpoint();
+    OK(ngi_tensors_read(ctx, checkpoint_of("run"), &tensors));
+    for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
+        int64_t *counters = tensor_of(tensors, "run.counters")->data;
+        int64_t kept = counters[i];
+        counters[i] = absurd[i];
+        seal(tensors);
+        check_refused(&options, tensors, "counters");
+        counters = tensor_of(tensors, "run.counters")->data;
+        counters[i] = kept;
+    }
+    tensor_of(tensors, "run.counters")->name[0] = 'R';
+    seal(tensors);
+    check_refused(&options, tensors, "run.counters");
+    ngi_tensors_destroy(&tensors);
+    end();
+}
+END_TEST
+
+START_TEST(the_threads_of_a_checkpoint_are_a_number) {
+    ngi_tensors *tensors;
+    ng_net_options options = begin_checkpoint();
+    OK(ngi_tensors_read(ctx, checkpoint_of("run"), &tensors));
+    set_member(tensors, "threads", json_string("1"));
+    check_refused(&options, tensors, "threads");
+    set_member(tensors, "threads", json_integer(0));
+    check_refused(&options, tensors, "threads");
+    set_member(tensors, "threads", NULL);
+    check_refused(&options, tensors, "threads");
+    ngi_tensors_destroy(&tensors);
+    end();
+}
+END_TEST
+
+START_TEST(a_truncated_checkpoint_is_an_error_not_a_run) {
     ng_net *net;
     ng_net_options options = begin_checkpoint();
     const char *path = checkpoint_of("run");
-    ngi_tensors *tensors;
     struct stat about;
     ck_assert_int_eq(stat(path, &about), 0);
-    /* Counters that would lead out of the data. */
-    OK(ngi_tensors_read(ctx, path, &tensors));
-    ngi_tensor *counters = NULL;
-    for (size_t i = 0; i < tensors->count; i++)
-        if (strcmp(tensors->tensor[i].name, "run.counters") == 0)
-            counters = &tensors->tensor[i];
-    ck_assert_ptr_nonnull(counters);
-    ((int64_t *)counters->data)[1] = -7;
-    OK(ngi_tensors_write(tensors, path));
-    FAILS(ng_net_fit(ctx, data, &options, &net), NG_EDATA, "damaged");
-    counters->name[0] = 'R';
-    OK(ngi_tensors_write(tensors, path));
-    FAILS(ng_net_fit(ctx, data, &options, &net), NG_EDATA, "run.counters");
-    ngi_tensors_destroy(&tensors);
-    for (int part = 0; part < 4; part++) {
+    for (int part = 3; part >= 0; part--) {
         ck_assert_int_eq(truncate(path, about.st_size * part / 4), 0);
         FAILS(ng_net_fit(ctx, data, &options, &net), NG_EDATA, path);
     }
+    end();
+}
+END_TEST
+
+/* ---- The directory --------------------------------------------------------
+ */
+
+/* A file in the directory of the run. */
+static void leave(const char *pattern, long process) {
+    char path[600], name[80];
+    snprintf(name, sizeof name, pattern, process);
+    snprintf(path, sizeof path, "%s/%s", folder_of("run"), name);
+    write_text(path, "half");
+}
+
+static bool is_there(const char *pattern, long process) {
+    char path[600], name[80];
+    snprintf(name, sizeof name, pattern, process);
+    snprintf(path, sizeof path, "%s/%s", folder_of("run"), name);
+    return access(path, F_OK) == 0;
+}
+
+START_TEST(only_files_of_dead_writers_are_removed) {
+    static const char ours[] = ".natgrad-%lx-1f-0.tmp";
+    static const char others[] = ".natgrad-%lx-1f-0.tmp.bak";
+    ng_net_options options = begin_checkpoint();
+    pid_t dead = fork();
+    if (dead == 0)
+        _exit(0);
+    ck_assert_int_eq(waitpid(dead, NULL, 0), dead);
+    leave(ours, (long)dead);
+    leave(others, (long)dead);
+    leave(ours, (long)getpid());
+    ng_net *net = fit_net(data, &options);
+    ck_assert(!is_there(ours, (long)dead));
+    ck_assert(is_there(others, (long)dead));
+    ck_assert(is_there(ours, (long)getpid()));
+    ck_assert_int_eq(access(checkpoint_of("run"), F_OK), 0);
+    ng_net_destroy(&net);
     end();
 }
 END_TEST
@@ -367,7 +559,15 @@ static void add(TCase *tests) {
                    a_checkpoint_of_another_run_is_refused_with_what_differs);
     tcase_add_test(tests, a_checkpoint_of_other_data_is_refused);
     tcase_add_test(tests, no_checkpoint_is_overwritten_and_none_invented);
-    tcase_add_test(tests, a_damaged_checkpoint_is_an_error_not_a_run);
+    tcase_add_test(tests, differences_are_told_in_words);
+    tcase_add_test(tests, data_of_another_size_are_other_data);
+    tcase_add_test(tests,
+                   evaluations_that_choose_parameters_are_part_of_the_run);
+    tcase_add_test(tests, a_flipped_bit_anywhere_is_seen);
+    tcase_add_test(tests, counters_that_contradict_each_other_are_refused);
+    tcase_add_test(tests, the_threads_of_a_checkpoint_are_a_number);
+    tcase_add_test(tests, a_truncated_checkpoint_is_an_error_not_a_run);
+    tcase_add_test(tests, only_files_of_dead_writers_are_removed);
 }
 
 int main(void) {
