@@ -41,12 +41,12 @@ $natgrad predict $out/digits.safetensors $out/test.csv \
     --out $out/predictions.csv
 
 echo
-echo "== A network on the same digits, 64-64-64-10 with tanh =="
+echo "== A network on the same digits, 64-64-10 with tanh =="
 echo "   The same batches for all. K-FAC runs on its defaults; the others run"
 echo "   at the rate with the lowest training loss after as many iterations."
 echo
 $natgrad compare net $out/train.csv --target digit --family categorical \
-    --layers '64 tanh, 64 tanh' --batch 180 --max-iter 300 --tune-iter 300 \
+    --layers '64 tanh' --batch 180 --max-iter 300 --tune-iter 300 \
     --optimizers kfac,adam,momentum,sgd \
     --rates 0.001,0.003,0.01,0.03,0.1,0.3,1,3 --evaluate-every 5 --quiet \
     --test $out/test.csv --out $out/network.tsv --plot $out/network.svg
@@ -59,7 +59,7 @@ echo "   The lowest training loss need not be the lowest test loss."
 echo
 echo "== The network by K-FAC, stopped where held-out digits say so =="
 $natgrad net $out/train.csv --target digit --family categorical \
-    --layers '64 tanh, 64 tanh' --valid 0.2 --quiet --test $out/test.csv \
+    --layers '64 tanh' --valid 0.2 --quiet --test $out/test.csv \
     --out $out/network.safetensors >$out/network.txt
 $natgrad show $out/network.safetensors
 $natgrad predict $out/network.safetensors $out/test.csv \

@@ -280,6 +280,26 @@ START_TEST(a_classifier_of_one_number_predicts_without_targets) {
 }
 END_TEST
 
+START_TEST(kl_of_networks_is_zero_only_for_the_same) {
+    begin();
+    ng_net_data *data = points(200, 1, "kind");
+    ng_net_options options = net_options("4 tanh", NG_TRAIN_ADAM);
+    options.iterations = 5;
+    ng_net *a = fit_net(data, &options), *b;
+    options.iterations = 50;
+    b = fit_net(data, &options);
+    double ab, ba;
+    OK(ng_net_kl(a, a, data, &ab, &ba));
+    ck_assert(ab == 0 && ba == 0);
+    OK(ng_net_kl(a, b, data, &ab, &ba));
+    ck_assert(ab > 0 && ba > 0 && ab != ba);
+    ng_net_destroy(&a);
+    ng_net_destroy(&b);
+    ng_net_data_destroy(&data);
+    end();
+}
+END_TEST
+
 START_TEST(inputs_are_standardised_and_factors_are_indicators) {
     begin();
     write_text(folder_file(&place, "t.csv"),
@@ -444,6 +464,7 @@ static void add(TCase *tests) {
     tcase_add_test(tests, batches_grow_from_the_first_to_the_default);
     tcase_add_loop_test(tests, a_request_stops_the_run_where_it_is, 0, 2);
     tcase_add_test(tests, a_run_that_diverges_keeps_its_last_good_parameters);
+    tcase_add_test(tests, kl_of_networks_is_zero_only_for_the_same);
     tcase_add_test(tests, a_classifier_of_one_number_predicts_without_targets);
     tcase_add_test(tests, inputs_are_standardised_and_factors_are_indicators);
     tcase_add_test(tests, other_data_are_coded_as_the_training_data);
