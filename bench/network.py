@@ -218,7 +218,8 @@ def lenet(options):
     adam = ["--optimizer", "adam", "--schedule", "cosine", "--epochs"]
     return classifier_case(
         options, "lenet", options.fashion, LENET, [0.88, 0.9],
-        [("kfac", 20, ["--epochs", "8"]), ("adam-8", 120, [*adam, "8"])],
+        [("kfac", 20, ["--epochs", "4", "--batch", "500", "--l2", "1e-4"]),
+         ("adam-8", 120, [*adam, "8"])],
         [8, 15], 3)
 
 
