@@ -191,7 +191,9 @@ static int tune(race *r, net_runner *runner) {
     runner->hopeless = runner->trials == r->rate_count && !isfinite(best);
     if (runner->hopeless)
         runner->curve.rate = (double)NAN;
-    if (talks && runner->hopeless)
+    if (talks && runner->trials < r->rate_count)
+        putchar('\n'); /* interrupted */
+    else if (talks && runner->hopeless)
         printf("   diverged at every rate\n");
     else if (talks)
         printf("   rate %g\n", runner->curve.rate);
@@ -248,7 +250,7 @@ static int race_all(race *r) {
     if (tuned && !r->options->json)
         print_search_head(r);
     for (size_t i = 0; i < r->runners && status == CLI_DONE; i++) {
-        if (r->runner[i].tuned)
+        if (r->runner[i].tuned && !cli_interrupted())
             status = tune(r, &r->runner[i]);
     }
     for (size_t i = 0; i < r->runners && status == CLI_DONE; i++) {

@@ -136,7 +136,10 @@ int main(void) {
         return 1;
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         (void)train(&n, NULL, rates[i], &loss); /* only K-FAC fails */
-        printf("plain gradient, rate %4g: loss %.2e\n", rates[i], loss);
+        if (isfinite(loss))
+            printf("plain gradient, rate %4g: loss %.2e\n", rates[i], loss);
+        else
+            printf("plain gradient, rate %4g: diverged\n", rates[i]);
         plain = fmin(plain, loss);
     }
     ng_status status = ng_kfac_create(ctx, layers, 2, 0.95, &kfac);

@@ -157,7 +157,7 @@ static ng_status check_alike(const ng_net *a, const ng_net *b) {
             ng_network_parameters(b->network) ||
         ng_network_outputs(a->network) != ng_network_outputs(b->network))
         return ngi_fail(a->ctx, NG_EUSAGE,
-                        "the KL divergence is of networks with the same "
+                        "kl compares only networks with the same "
                         "layers, inputs, targets and family");
     NG_TRY(same_examples(a->coding, b->coding, &same));
     if (same)

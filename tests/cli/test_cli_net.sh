@@ -186,7 +186,7 @@ expect net_kl_without_data 2 \
 run net digits.csv --target digit --family categorical --layers '8 relu' \
     --epochs 1 --quiet --out relu.safetensors
 expect net_kl_of_other_layers 2 \
-    'm.safetensors has layers "16 tanh" and relu.safetensors "8 relu": the KL divergence is of networks with the same layers' \
+    'm.safetensors has layers "16 tanh" and relu.safetensors "8 relu": kl compares only networks with the same layers' \
     kl m.safetensors relu.safetensors more.csv
 run glm more.csv --target p23 --family gaussian --features p24,p25 --quiet \
     --out glm.safetensors
