@@ -107,8 +107,8 @@ static int check_alike(const cli_options *options, ng_net *a, ng_net *b) {
     const ng_net_summary *s = ng_net_result(a), *t = ng_net_result(b);
     if (strcmp(s->layers, t->layers) != 0)
         return cli_complain(CLI_USAGE,
-                            "%s has layers \"%s\" and %s \"%s\": the KL "
-                            "divergence is of networks with the same layers",
+                            "%s has layers \"%s\" and %s \"%s\": kl "
+                            "compares only networks with the same layers",
                             path[0], s->layers, path[1], t->layers);
     if (strcmp(s->family, t->family) != 0 ||
         ng_network_parameters(ng_net_network(a)) !=
