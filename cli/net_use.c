@@ -27,32 +27,13 @@ static int read_inputs(ng_ctx *ctx, const cli_options *options,
     return cli_fail(ctx, ng_net_data_read(ctx, &source, NULL, net, out));
 }
 
-static void write_csv(ng_writer *writer, const ng_net_prediction *p) {
-    for (size_t j = 0; j < p->columns; j++) {
-        if (j)
-            ng_writer_bytes(writer, ",", 1);
-        cli_print_field(writer, p->column[j]);
-    }
-    ng_writer_print(writer, p->best ? ",class\n" : "\n");
-    for (size_t i = 0; i < p->rows; i++) {
-        for (size_t j = 0; j < p->columns; j++)
-            ng_writer_print(writer, "%s%.17g", j ? "," : "",
-                            p->values[i * p->columns + j]);
-        if (p->best) {
-            ng_writer_bytes(writer, ",", 1);
-            cli_print_field(writer, p->level[p->best[i]]);
-        }
-        ng_writer_bytes(writer, "\n", 1);
-    }
-}
-
 static bool ends_in(const char *path, const char *ending) {
     size_t length = strlen(path), tail = strlen(ending);
     return length >= tail && strcmp(path + length - tail, ending) == 0;
 }
 
 static int write_prediction(ng_ctx *ctx, const char *path,
-                            const ng_net_prediction *p) {
+                            const ng_prediction *p) {
     ng_writer *writer;
     if (path && ends_in(path, ".npy")) {
         const ng_array array = {.dtype = NG_F64,
@@ -65,14 +46,14 @@ static int write_prediction(ng_ctx *ctx, const char *path,
     int status = cli_fail(ctx, ng_writer_open(ctx, path ? path : "-", &writer));
     if (status != CLI_DONE)
         return status;
-    write_csv(writer, p);
+    cli_write_prediction(writer, p);
     return cli_fail(ctx, ng_writer_commit(&writer));
 }
 
 int cli_predict_net(ng_ctx *ctx, const cli_options *options) {
     ng_net *net = NULL;
     ng_net_data *data = NULL;
-    ng_net_prediction *prediction = NULL;
+    ng_prediction *prediction = NULL;
     if (options->interval > 0)
         return cli_complain(CLI_USAGE,
                             "--interval: %s is a network, of which only means "
@@ -85,7 +66,7 @@ int cli_predict_net(ng_ctx *ctx, const cli_options *options) {
         status = cli_fail(ctx, ng_net_predict(net, data, &prediction));
     if (status == CLI_DONE)
         status = write_prediction(ctx, options->out, prediction);
-    ng_net_prediction_destroy(&prediction);
+    ng_prediction_destroy(&prediction);
     ng_net_data_destroy(&data);
     ng_net_destroy(&net);
     return status;

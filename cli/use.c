@@ -17,7 +17,7 @@ void cli_print_field(ng_writer *writer, const char *text) {
     ng_writer_bytes(writer, "\"", 1);
 }
 
-static void write_prediction(ng_writer *writer, const ng_prediction *p) {
+void cli_write_prediction(ng_writer *writer, const ng_prediction *p) {
     for (size_t j = 0; j < p->columns; j++) {
         if (j)
             ng_writer_bytes(writer, ",", 1);
@@ -71,7 +71,7 @@ int cli_predict(const cli_options *options) {
             cli_fail(ctx, ng_writer_open(ctx, options->out ? options->out : "-",
                                          &writer));
     if (status == CLI_DONE) {
-        write_prediction(writer, prediction);
+        cli_write_prediction(writer, prediction);
         status = cli_fail(ctx, ng_writer_commit(&writer));
     }
     ng_prediction_destroy(&prediction);

@@ -178,21 +178,11 @@ NG_API NG_MUST_CHECK ng_status ng_net_export_onnx(const ng_net *net,
 
 /* ---- Use ------------------------------------------------------------------
  */
-/* Names of the columns of a prediction; see below. Borrowed. */
-typedef struct ng_net_prediction {
-    size_t rows, columns;
-    char **column;
-    double *values;
-    const char *const *level;
-    size_t *best;
-    ng_ctx *ctx;
-} ng_net_prediction;
-/* p[level] and the likeliest class, or the means of the targets. NG_ENUMERIC
- * where the network gives numbers that are not finite. */
+/* As ng_model_predict: p[level] and the likeliest class, or the means of the
+ * targets. NG_ENUMERIC where the network gives numbers that are not finite. */
 NG_API NG_MUST_CHECK ng_status ng_net_predict(ng_net *net,
                                               const ng_net_data *data,
-                                              ng_net_prediction **out);
-NG_API void ng_net_prediction_destroy(ng_net_prediction **prediction);
+                                              ng_prediction **out);
 NG_API NG_MUST_CHECK ng_status ng_net_evaluate(ng_net *net,
                                                const ng_net_data *data,
                                                ng_score *score);

@@ -42,6 +42,11 @@ ng_status NR(factors_visit)(factors *f, ng_train_visitor visit, void *user);
 /* pi of the factored Tikhonov damping (section 6.3): A + pi gamma I and G +
  * gamma / pi I. */
 double NR(factors_pi)(const block *b);
-double NR(factors_trace)(const block *b, bool of_g);
+/* The same from the means of both diagonals. */
+double NR(balance)(double a, double g);
+double NR(trace)(size_t n, const real *S);
+/* S + damping I (lower triangle read) inverted in place, both triangles; where
+ * rounding has made that indefinite, the multiple of I that stands for it. */
+void NR(invert_damped)(size_t n, real *S, double damping);
 
 #endif

@@ -245,22 +245,39 @@ void NR(factors_collect)(metric *m, factors *f, const collection *c,
 /* ---- Traces ---------------------------------------------------------------
  */
 
-double NR(factors_trace)(const block *b, bool of_g) {
-    size_t n = of_g ? b->g : b->a;
-    size_t step = of_g || b->kind == BLOCK_KRONECKER ? n + 1 : 1;
-    const real *S = of_g ? b->G : b->A;
-    double trace = 0;
+static double diagonal_sum(size_t n, const real *S, size_t step) {
+    double sum = 0;
     for (size_t i = 0; i < n; i++)
-        trace += (double)S[i * step];
-    return trace;
+        sum += (double)S[i * step];
+    return sum;
 }
 
-double NR(factors_pi)(const block *b) {
-    double a = NR(factors_trace)(b, false) / (double)b->a;
-    double g = NR(factors_trace)(b, true) / (double)b->g;
+double NR(trace)(size_t n, const real *S) {
+    return diagonal_sum(n, S, n + 1);
+}
+
+double NR(balance)(double a, double g) {
     double pi = sqrt(a / g);
     /* Dead inputs or outputs: nothing to balance. */
     return pi > 0 && isfinite(pi) ? pi : 1;
+}
+
+double NR(factors_pi)(const block *b) {
+    size_t step = b->kind == BLOCK_KRONECKER ? b->a + 1 : 1;
+    return NR(balance)(diagonal_sum(b->a, b->A, step) / (double)b->a,
+                       NR(trace)(b->g, b->G) / (double)b->g);
+}
+
+void NR(invert_damped)(size_t n, real *S, double damping) {
+    double trace = NR(trace)(n, S);
+    double added = fmax(damping, REAL_EPSILON * trace);
+    for (size_t i = 0; i < n; i++)
+        S[i * (n + 1)] += (real)added;
+    if (NR(invert)(n, S))
+        return;
+    memset(S, 0, n * n * sizeof *S);
+    for (size_t i = 0; i < n; i++)
+        S[i * (n + 1)] = (real)(1 / (trace / (double)n + added));
 }
 
 ng_status NR(factors_visit)(factors *f, ng_train_visitor visit, void *user) {

@@ -63,39 +63,22 @@ static void collect(metric *m, const collection *c, size_t worker) {
 /* ---- Inverses -------------------------------------------------------------
  */
 
-/* S + damping I inverted in place; where rounding has made that indefinite,
- * the multiple of I that stands for it. */
-static void invert_damped(size_t n, real *S, double trace, double damping) {
-    double least = REAL_EPSILON * trace;
-    double added = damping > least ? damping : least;
-    for (size_t i = 0; i < n; i++)
-        S[i * (n + 1)] += (real)added;
-    if (NR(invert)(n, S))
-        return;
-    memset(S, 0, n * n * sizeof *S);
-    for (size_t i = 0; i < n; i++)
-        S[i * (n + 1)] = (real)(1 / (trace / (double)n + added));
-}
-
 static void invert_block(const kfac *k, const block *b, real *A, real *G) {
     if (b->kind == BLOCK_DIAGONAL) {
         for (size_t j = 0; j < b->a; j++)
             A[j] = 1 / (A[j] + (real)(k->gamma * k->gamma));
         return;
     }
-    block copy = *b; /* the traces of what was copied, not of what has come
-                        since */
+    block copy = *b; /* pi of what was copied, not of what has come since */
     copy.A = A;
     copy.G = G;
     double pi = NR(factors_pi)(&copy);
-    double a = NR(factors_trace)(&copy, false);
-    double g = NR(factors_trace)(&copy, true);
     if (b->kind == BLOCK_KRONECKER)
-        invert_damped(b->a, A, a, pi * k->gamma);
+        NR(invert_damped)(b->a, A, pi * k->gamma);
     else
         for (size_t j = 0; j < b->a; j++)
             A[j] = 1 / (A[j] + (real)(pi * k->gamma));
-    invert_damped(b->g, G, g, k->gamma / pi);
+    NR(invert_damped)(b->g, G, k->gamma / pi);
 }
 
 /* Factor by factor would balance better; blocks are what has a pi. */

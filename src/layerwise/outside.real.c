@@ -1,7 +1,6 @@
 /* K-FAC for a network that lives elsewhere, in single precision: the factors
  * and their damped inverses, fed by whoever runs the network. */
-#include "natgrad/train.h"
-#include "network/real.h"
+#include "layerwise/factors.h"
 
 #include <math.h>
 #include <string.h>
@@ -155,27 +154,9 @@ ng_status ng_kfac_observe(ng_kfac *k, size_t layer, size_t rows, const float *a,
 /* ---- Inverses -------------------------------------------------------------
  */
 
-static double trace_of(size_t n, const real *S) {
-    double trace = 0;
-    for (size_t i = 0; i < n; i++)
-        trace += (double)S[i * (n + 1)];
-    return trace;
-}
-
-/* (S + damping I)^-1, or, where rounding has made that indefinite, the inverse
- * of the multiple of I that stands for it. */
-static void invert_damped(size_t n, const real *S, double damping,
-                          real *inverse) {
-    double trace = trace_of(n, S);
-    double added = fmax(damping, REAL_EPSILON * trace);
+static void invert(size_t n, const real *S, double damping, real *inverse) {
     memcpy(inverse, S, n * n * sizeof *S);
-    for (size_t i = 0; i < n; i++)
-        inverse[i * (n + 1)] += (real)added;
-    if (NR(invert)(n, inverse))
-        return;
-    memset(inverse, 0, n * n * sizeof *S);
-    for (size_t i = 0; i < n; i++)
-        inverse[i * (n + 1)] = (real)(1 / (trace / (double)n + added));
+    NR(invert_damped)(n, inverse, damping);
 }
 
 static void refresh_worker(void *user, size_t worker) {
@@ -183,13 +164,11 @@ static void refresh_worker(void *user, size_t worker) {
     size_t workers = ngi_threads(k->ctx);
     for (size_t i = worker; i < k->count; i += workers) {
         const outer_layer *l = &k->layer[i];
-        double a = trace_of(l->columns, l->A) / (double)l->columns;
-        double g = trace_of(l->outputs, l->G) / (double)l->outputs;
-        double pi = sqrt(a / g), gamma = sqrt(k->damping);
-        if (!(pi > 0 && isfinite(pi)))
-            pi = 1;
-        invert_damped(l->columns, l->A, pi * gamma, l->A_inverse);
-        invert_damped(l->outputs, l->G, gamma / pi, l->G_inverse);
+        double a = NR(trace)(l->columns, l->A) / (double)l->columns;
+        double g = NR(trace)(l->outputs, l->G) / (double)l->outputs;
+        double pi = NR(balance)(a, g), gamma = sqrt(k->damping);
+        invert(l->columns, l->A, pi * gamma, l->A_inverse);
+        invert(l->outputs, l->G, gamma / pi, l->G_inverse);
     }
 }
 

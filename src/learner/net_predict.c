@@ -6,19 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void ng_net_prediction_destroy(ng_net_prediction **pointer) {
-    if (!pointer || !*pointer)
-        return;
-    ng_net_prediction *p = *pointer;
-    for (size_t i = 0; p->column && i < p->columns; i++)
-        ngi_free(p->ctx, p->column[i]);
-    ngi_free(p->ctx, p->column);
-    ngi_free(p->ctx, p->values);
-    ngi_free(p->ctx, p->best);
-    ngi_free(p->ctx, p);
-    *pointer = NULL;
-}
-
 /* The name of target j: of its column, or its number. */
 static void name_target(const ngi_net_coding *coding, size_t j, char *out,
                         size_t size) {
@@ -32,8 +19,7 @@ static void name_target(const ngi_net_coding *coding, size_t j, char *out,
         snprintf(out, size, "mean[%zu]", j + 1);
 }
 
-static ng_status name_columns(const ngi_net_coding *coding,
-                              ng_net_prediction *p) {
+static ng_status name_columns(const ngi_net_coding *coding, ng_prediction *p) {
     char name[512];
     p->column = ngi_alloc(p->ctx, p->columns, sizeof *p->column);
     if (!p->column)
@@ -50,8 +36,7 @@ static ng_status name_columns(const ngi_net_coding *coding,
     return NG_OK;
 }
 
-static ng_status choose_best(const ngi_net_coding *coding,
-                             ng_net_prediction *p) {
+static ng_status choose_best(const ngi_net_coding *coding, ng_prediction *p) {
     if (!coding->categorical)
         return NG_OK;
     p->level = (const char *const *)coding->classes.name;
@@ -69,7 +54,7 @@ static ng_status choose_best(const ngi_net_coding *coding,
 
 /* Finite weights may still be too large for the numbers between. */
 static ng_status check_finite(const ngi_net_view *view,
-                              const ng_net_prediction *p) {
+                              const ng_prediction *p) {
     for (size_t i = 0; i < p->rows * p->columns; i++)
         if (!isfinite(p->values[i]))
             return ngi_fail(view->ctx, NG_ENUMERIC,
@@ -80,7 +65,7 @@ static ng_status check_finite(const ngi_net_view *view,
 }
 
 static ng_status predict(ng_net *net, const ngi_net_view *view,
-                         ng_net_prediction *p) {
+                         ng_prediction *p) {
     const ngi_architecture *a = net->network->architecture;
     ng_batch batch = ngi_net_view_batch(view);
     NG_TRY(
@@ -97,11 +82,11 @@ static ng_status predict(ng_net *net, const ngi_net_view *view,
 }
 
 ng_status ng_net_predict(ng_net *net, const ng_net_data *data,
-                         ng_net_prediction **out) {
+                         ng_prediction **out) {
     ngi_net_view view;
     *out = NULL;
     NG_TRY(ngi_net_view_open(net->coding, data, false, &view));
-    ng_net_prediction *p = ngi_alloc(net->ctx, 1, sizeof *p);
+    ng_prediction *p = ngi_alloc(net->ctx, 1, sizeof *p);
     ng_status status = NG_ENOMEM;
     if (p) {
         p->ctx = net->ctx;
@@ -110,7 +95,7 @@ ng_status ng_net_predict(ng_net *net, const ng_net_data *data,
     if (status == NG_OK)
         *out = p;
     else
-        ng_net_prediction_destroy(&p);
+        ng_prediction_destroy(&p);
     ngi_net_view_close(&view);
     return status;
 }

@@ -1,4 +1,5 @@
 /* What a step does with rows: gradient and statistics. */
+#include "layerwise/rows.h"
 #include "train/trainer.h"
 
 #include <math.h>

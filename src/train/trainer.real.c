@@ -406,7 +406,7 @@ static ng_status step(void *self, const ng_batch *batch,
     NG_TRY(ngi_architecture_fits(t->e->architecture, batch));
     if (t->swapped)
         return fail_swapped(t);
-    if (batch->count == 0 || batch->count > t->options.batch)
+    if (batch->count > t->options.batch)
         return ngi_fail(t->ctx, NG_EUSAGE,
                         "a batch of %zu examples: 1 to %zu are expected",
                         batch->count, t->options.batch);

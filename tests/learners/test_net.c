@@ -73,11 +73,11 @@ START_TEST(an_autoencoder_is_a_target_called_self) {
     const ng_net_summary *s = ng_net_result(net);
     ck_assert_double_lt(s->train.squared_error, 0.5 * spread);
     ck_assert(isnan(s->train.accuracy));
-    ng_net_prediction *p;
+    ng_prediction *p;
     OK(ng_net_predict(net, data, &p));
     ck_assert_uint_eq(p->columns, 64);
     ck_assert_str_eq(p->column[0], "mean[1]");
-    ng_net_prediction_destroy(&p);
+    ng_prediction_destroy(&p);
     ng_net_destroy(&net);
     ng_net_data_destroy(&data);
     end();
@@ -106,12 +106,12 @@ START_TEST(a_regression_is_in_the_units_of_its_target) {
     /* Half the squared error and the constant of a unit variance. */
     NEAR(s->train.loss, s->train.squared_error / 2 + 0.5 * log(2 * acos(-1)),
          1e-5);
-    ng_net_prediction *p;
+    ng_prediction *p;
     OK(ng_net_predict(net, data, &p));
     ck_assert_uint_eq(p->columns, 1);
     ck_assert_str_eq(p->column[0], "mean");
     ck_assert_ptr_null(p->best);
-    ng_net_prediction_destroy(&p);
+    ng_prediction_destroy(&p);
     ng_net_destroy(&net);
     ng_net_data_destroy(&data);
     end();
@@ -255,7 +255,7 @@ END_TEST
 START_TEST(a_classifier_of_one_number_predicts_without_targets) {
     static const double x[] = {-3e4, 2e6, 5};
     folder f;
-    ng_net_prediction *p;
+    ng_prediction *p;
     folder_open(&f);
     FILE *stream = fopen(folder_file(&f, "one.csv"), "wb");
     ck_assert_ptr_nonnull(stream);
@@ -272,7 +272,7 @@ START_TEST(a_classifier_of_one_number_predicts_without_targets) {
     OK(ng_net_predict(net, alone, &p));
     for (size_t i = 0; i < p->rows; i++)
         NEAR(p->values[2 * i] + p->values[2 * i + 1], 1, 1e-6);
-    ng_net_prediction_destroy(&p);
+    ng_prediction_destroy(&p);
     ng_net_data_destroy(&alone);
     ng_net_destroy(&net);
     ng_net_data_destroy(&data);
@@ -333,7 +333,7 @@ START_TEST(other_data_are_coded_as_the_training_data) {
     write_text(folder_file(&place, "some.csv"),
                "y,kind,group,b,a\n2,cat,left,1,8\n3,cat,left,2,4\n");
     ng_net_data *some = read_net_data(place.file, "kind", NULL, NULL);
-    ng_net_prediction *p, *q;
+    ng_prediction *p, *q;
     OK(ng_net_predict(net, all, &p));
     OK(ng_net_predict(net, some, &q));
     ck_assert_str_eq(p->column[1], "p[bee]");
@@ -353,8 +353,8 @@ START_TEST(other_data_are_coded_as_the_training_data) {
     ng_score score;
     OK(ng_net_evaluate(net, some, &score));
     NEAR(score.loss, -(log(q->values[2]) + log(q->values[5])) / 2, 1e-5);
-    ng_net_prediction_destroy(&p);
-    ng_net_prediction_destroy(&q);
+    ng_prediction_destroy(&p);
+    ng_prediction_destroy(&q);
     ng_net_data_destroy(&all);
     ng_net_data_destroy(&some);
     ng_net_destroy(&net);
@@ -373,10 +373,10 @@ START_TEST(an_embedding_takes_indices_as_they_are) {
     size_t count;
     const ng_layer *layer = ng_network_layers(ng_net_network(net), &count);
     ck_assert_uint_eq(layer[0].in.channels, 2);
-    ng_net_prediction *p;
+    ng_prediction *p;
     OK(ng_net_predict(net, data, &p));
     ck_assert_uint_eq(p->rows, 4);
-    ng_net_prediction_destroy(&p);
+    ng_prediction_destroy(&p);
     write_text(folder_file(&place, "u.csv"), "word,next\n4,b\n");
     ng_net_data *other = read_net_data(place.file, NULL, NULL, net);
     FAILS(ng_net_predict(net, other, &p), NG_EDATA, "u.csv", "row 1",

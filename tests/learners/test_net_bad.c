@@ -41,7 +41,7 @@ START_TEST(bad_tables_are_reported_by_name) {
 END_TEST
 
 START_TEST(data_unlike_those_of_the_net_are_reported) {
-    ng_net_prediction *p;
+    ng_prediction *p;
     ng_score score;
     begin();
     ng_net *net = quick_net("kind", "3");
@@ -54,7 +54,7 @@ START_TEST(data_unlike_those_of_the_net_are_reported) {
     write_text(folder_file(&place, "v.csv"), "a,b,group,y\n1,2,left,1\n");
     ng_net_data *data = read_net_data(place.file, NULL, NULL, net);
     OK(ng_net_predict(net, data, &p));
-    ng_net_prediction_destroy(&p);
+    ng_prediction_destroy(&p);
     FAILS(ng_net_evaluate(net, data, &score), NG_EDATA, "v.csv", "targets");
     ng_net_data_destroy(&data);
     write_bytes(folder_file(&place, "images"), IMAGES, sizeof IMAGES);

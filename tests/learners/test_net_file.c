@@ -9,7 +9,7 @@
 
 static void check_same_predictions(ng_net *a, ng_net *b,
                                    const ng_net_data *data) {
-    ng_net_prediction *p, *q;
+    ng_prediction *p, *q;
     OK(ng_net_predict(a, data, &p));
     OK(ng_net_predict(b, data, &q));
     ck_assert_uint_eq(p->columns, q->columns);
@@ -18,8 +18,8 @@ static void check_same_predictions(ng_net *a, ng_net *b,
         ck_assert_str_eq(p->column[j], q->column[j]);
     ck_assert(memcmp(p->values, q->values,
                      p->rows * p->columns * sizeof *p->values) == 0);
-    ng_net_prediction_destroy(&p);
-    ng_net_prediction_destroy(&q);
+    ng_prediction_destroy(&p);
+    ng_prediction_destroy(&q);
 }
 
 START_TEST(a_net_comes_back_from_its_file_to_the_bit) {

@@ -217,11 +217,11 @@ static ng_status look_once(scene *s, size_t which) {
 }
 
 static ng_status predict_once(scene *s, size_t which) {
-    ng_net_prediction *p;
+    ng_prediction *p;
     (void)which;
     ng_status status = ng_net_predict(s->net, s->data, &p);
     ck_assert((status == NG_OK) == (p != NULL));
-    ng_net_prediction_destroy(&p);
+    ng_prediction_destroy(&p);
     return status;
 }
 
