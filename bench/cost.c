@@ -9,6 +9,8 @@
  * the metric, for the diagonal, which means another matrix). */
 #include <natgrad/natgrad.h>
 
+#include "meter.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,44 +27,6 @@ static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- Memory, counted ---- */
-
-typedef struct meter {
-    size_t bytes, peak;
-} meter;
-
-/* Sizes are kept in front of the blocks; 16 bytes keep them aligned. */
-enum { HEAD = 16 };
-
-static void *metered_resize(void *user, void *block, size_t size) {
-    meter *m = user;
-    char *head = block ? (char *)block - HEAD : NULL;
-    size_t old = 0;
-    if (head)
-        memcpy(&old, head, sizeof old);
-    head = realloc(head, size + HEAD);
-    if (!head)
-        return NULL;
-    memcpy(head, &size, sizeof size);
-    m->bytes += size - old;
-    m->peak = m->bytes > m->peak ? m->bytes : m->peak;
-    return head + HEAD;
-}
-
-static void *metered_alloc(void *user, size_t size) {
-    return metered_resize(user, NULL, size);
-}
-
-static void metered_release(void *user, void *block) {
-    meter *m = user;
-    size_t size;
-    if (!block)
-        return;
-    memcpy(&size, (char *)block - HEAD, sizeof size);
-    m->bytes -= size;
-    free((char *)block - HEAD);
 }
 
 /* ---- The case ---- */

@@ -12,6 +12,7 @@
 #include <natgrad/natgrad.h>
 
 #include "measure.h"
+#include "meter.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,44 +20,6 @@
 
 enum { FIRST_WIDTH = 8, LAST_WIDTH = 1024, BATCH = 256, WARM = 80, STEPS = 40 };
 static const double MOST_BYTES = 512e6, MOST_SECONDS = 90, LEAST_SECONDS = 0.3;
-
-/* ---- Memory, counted ---- */
-
-typedef struct meter {
-    size_t bytes, peak;
-} meter;
-
-/* Sizes are kept in front of the blocks; 64 bytes keep them aligned. */
-enum { HEAD = 64 };
-
-static void *metered_resize(void *user, void *block, size_t size) {
-    meter *m = user;
-    char *head = block ? (char *)block - HEAD : NULL;
-    size_t old = 0;
-    if (head)
-        memcpy(&old, head, sizeof old);
-    head = realloc(head, size + HEAD);
-    if (!head)
-        return NULL;
-    memcpy(head, &size, sizeof size);
-    m->bytes += size - old;
-    m->peak = m->bytes > m->peak ? m->bytes : m->peak;
-    return head + HEAD;
-}
-
-static void *metered_alloc(void *user, size_t size) {
-    return metered_resize(user, NULL, size);
-}
-
-static void metered_release(void *user, void *block) {
-    meter *m = user;
-    size_t size;
-    if (!block)
-        return;
-    memcpy(&size, (char *)block - HEAD, sizeof size);
-    m->bytes -= size;
-    free((char *)block - HEAD);
-}
 
 /* ---- The case ---- */
 
