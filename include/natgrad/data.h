@@ -35,7 +35,8 @@ typedef struct ng_frame_options {
     size_t numerics;
     const char *const *optional; /* read if present (on top of `include`) */
     size_t optionals;
-    int drop_missing; /* leave out rows with a missing value */
+    int drop_missing;  /* leave out rows with a missing value */
+    const char *spool; /* folder of a temporary file; NULL: /tmp */
 } ng_frame_options;
 
 /* Reads CSV as RFC 4180 has it (quotes, embedded newlines, CRLF or LF), plain
@@ -78,6 +79,41 @@ NG_API size_t ng_frame_record(const ng_frame *frame, size_t row);
 /* Column by position or by name; NULL if there is none. Borrowed. */
 NG_API const ng_column *ng_frame_column(const ng_frame *frame, size_t i);
 NG_API const ng_column *ng_frame_find(const ng_frame *frame, const char *name);
+
+/* The same table read in blocks of rows, as often as is needed, for data
+ * larger than memory: CSV as above, or a two-dimensional NPY whose columns are
+ * named V1, V2, ... Opening is one pass, which finds the columns' types and
+ * levels; standard input is spooled to a temporary file that has no name. A
+ * pass over a compressed file unpacks it again. Options and errors as above;
+ * rows with missing values are left out in every pass alike. Memory: a few
+ * megabytes a worker. */
+typedef struct ng_stream ng_stream;
+NG_API NG_MUST_CHECK ng_status ng_stream_open(ng_ctx *ctx, const char *path,
+                                              const ng_frame_options *options,
+                                              ng_stream **out);
+NG_API void ng_stream_close(ng_stream **stream);
+NG_API size_t ng_stream_rows(const ng_stream *stream);
+NG_API size_t ng_stream_columns(const ng_stream *stream);
+NG_API size_t ng_stream_dropped(const ng_stream *stream);
+/* `values` is NULL. */
+NG_API const ng_column *ng_stream_column(const ng_stream *stream, size_t i);
+/* Bytes read and to be read in the pass at hand or the last one, and passes
+ * begun: for progress. May be called from a monitor or another thread. */
+NG_API void ng_stream_progress(const ng_stream *stream, double *done,
+                               double *total, size_t *passes);
+
+/* A frame over columns of the caller's, which are not copied and must outlive
+ * it. */
+NG_API NG_MUST_CHECK ng_status ng_frame_of_columns(ng_ctx *ctx, size_t rows,
+                                                   size_t columns,
+                                                   const char *const *names,
+                                                   const double *const *values,
+                                                   ng_frame **out);
+
+/* A frame of the columns of a two-dimensional NPY file, named V1, V2, ... */
+NG_API NG_MUST_CHECK ng_status
+ng_frame_read_npy(ng_ctx *ctx, const char *path,
+                  const ng_frame_options *options, ng_frame **out);
 
 /* A text file that appears under its name only when it is complete: written
  * to a temporary name in the same directory, flushed to disk, renamed. The

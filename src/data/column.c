@@ -72,23 +72,30 @@ static ng_status judge(ngi_column_builder *column, size_t record, ngi_cell kind,
     return NG_OK;
 }
 
+static ng_status make_room(ngi_column_builder *column) {
+    void *block = column->values;
+    ng_status status = ngi_reserve(column->ctx, &block, &column->capacity,
+                                   column->count + 1, sizeof *column->values);
+    column->values = block;
+    return status;
+}
+
 ng_status ngi_column_add(ngi_column_builder *column, size_t record,
                          ngi_cell kind, double number, const char *text,
                          size_t length) {
     NG_TRY(judge(column, record, kind, text, length));
     if (column->mixed)
         return NG_OK;
-    void *block = column->values;
-    ng_status status = ngi_reserve(column->ctx, &block, &column->capacity,
-                                   column->count + 1, sizeof *column->values);
-    column->values = block;
-    NG_TRY(status);
+    if (!column->no_values)
+        NG_TRY(make_room(column));
     if (column->factor) {
         size_t level;
         NG_TRY(ngi_strings_intern(&column->levels, text, length, &level));
         number = (double)level;
     }
-    column->values[column->count++] = number;
+    if (!column->no_values)
+        column->values[column->count] = number;
+    column->count++;
     return NG_OK;
 }
 
@@ -138,7 +145,7 @@ static ng_status finish_levels(ngi_column_builder *column,
             position[order[i].index] = (double)i;
             out->level[i] = order[i].text;
         }
-        for (size_t i = 0; i < column->count; i++)
+        for (size_t i = 0; column->values && i < column->count; i++)
             column->values[i] = position[(size_t)column->values[i]];
         out->level_text = column->levels.text;
         column->levels.text = NULL;
@@ -162,6 +169,17 @@ static void warn_few_texts(const ngi_column_builder *column) {
              column->texts == 1 ? "is not a number" : "are not numbers");
 }
 
+static ng_status hand_over_values(ngi_column_builder *column,
+                                  ngi_frame_column *out) {
+    double *values =
+        ngi_resize(column->ctx, column->values, column->count, sizeof *values);
+    if (!values)
+        return NG_ENOMEM;
+    out->values = values;
+    column->values = NULL;
+    return NG_OK;
+}
+
 ng_status ngi_column_finish(ngi_column_builder *column, ngi_frame_column *out) {
     if (!column->factor && column->first_infinite.record)
         return fail_infinite(column);
@@ -171,12 +189,8 @@ ng_status ngi_column_finish(ngi_column_builder *column, ngi_frame_column *out) {
     if (column->factor)
         NG_TRY(finish_levels(column, out));
     warn_few_texts(column);
-    double *values =
-        ngi_resize(column->ctx, column->values, column->count, sizeof *values);
-    if (!values)
-        return NG_ENOMEM;
-    out->values = values;
-    column->values = NULL;
+    if (!column->no_values)
+        NG_TRY(hand_over_values(column, out));
     ngi_frame_show(out, column->factor ? column->levels.count : 0);
     return NG_OK;
 }

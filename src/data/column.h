@@ -17,6 +17,7 @@ typedef struct ngi_column_builder {
     const char *source, *name; /* borrowed */
     bool wanted_factor;        /* levels whatever the cells look like */
     bool wanted_numeric;       /* a cell that is no number is an error */
+    bool no_values;            /* only types and levels are wanted */
     bool factor;               /* cells are turned into levels */
     bool mixed;     /* numbers, then text: to be read again as a factor, for the
                        text of the numbers was not kept */

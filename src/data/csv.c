@@ -1,4 +1,4 @@
-/* CSV: records come from libcsv, bytes from ngi_input, and each column makes
+/* Records come from libcsv, bytes from ngi_input, and each column makes
  * up its own mind about its type (column.h).
  *
  * RFC 4180 in its strict form, with LF, CRLF or CR at the end of a line, and
@@ -9,45 +9,27 @@
  *
  * The text of a number is not kept. Should text turn up in a column after
  * numbers, the input is read a second time with that column as a factor. */
-#include "data/csv.h"
-#include "data/column.h"
-#include "data/input.h"
-#include "data/text.h"
+#include "data/csv_reader.h"
 
 #include <csv.h>
-#include <locale.h>
 #include <string.h>
 
 enum { CHUNK = 1 << 16 };
 
-/* One cell of the record that is being read. */
-typedef struct cell {
-    size_t start, length; /* in the reader's text */
-    ngi_cell kind;
-    double number;
-} cell;
-
 typedef struct reader {
     ng_ctx *ctx;
-    const ng_frame_options *options;
-    ngi_input *input;
+    ngi_csv_reading *reading;
+    ngi_selection *selection;
     const char *source;
-    ng_status status;  /* callbacks of libcsv cannot return one */
-    ngi_strings names; /* all columns of the file */
-    size_t *place;     /* of each in `column`; SIZE_MAX if it is not read */
-    ngi_column_builder *column;
-    cell *cell; /* of each of `column` in this record */
-    size_t columns;
+    ng_status status;   /* callbacks of libcsv cannot return one */
+    ngi_csv_cell *cell; /* of each column that is read, in this record */
     bool header_done;   /* in this pass */
-    bool columns_known; /* from the first pass */
     size_t records;     /* complete ones after the header */
     size_t fields;      /* of this record so far */
     size_t blanks;      /* blank lines since the last record */
     int line_end;       /* the character that ended the last line */
     char *text;         /* cells of this record, each followed by a NUL */
     size_t text_size, text_capacity;
-    size_t *dropped;
-    size_t drops, drop_capacity;
 } reader;
 
 static ng_status fail_file(const reader *r, const char *problem) {
@@ -63,40 +45,24 @@ static ng_status fail_record(const reader *r, const char *problem) {
 }
 
 static ng_status fail_ragged(const reader *r) {
-    size_t expected = r->names.count;
+    size_t expected = r->selection->names.count;
     return ngi_fail(r->ctx, NG_EDATA,
                     "%s: row %zu: expected %zu field%s, found %zu", r->source,
                     r->records + 1, expected, expected == 1 ? "" : "s",
                     r->fields);
 }
 
-static ng_status add_name(reader *r, const char *name, size_t length) {
-    size_t index, known = r->names.count;
-    if (!length)
-        return ngi_fail(r->ctx, NG_EDATA,
-                        "%s: header: expected a name for column %zu, found "
-                        "\"\"",
-                        r->source, known + 1);
-    NG_TRY(ngi_strings_intern(&r->names, name, length, &index));
-    if (r->names.count == known)
-        return ngi_fail(r->ctx, NG_EDATA,
-                        "%s: header: expected distinct names, found \"%s\" "
-                        "for columns %zu and %zu",
-                        r->source, ngi_show(name, length).text, index + 1,
-                        known + 1);
-    return NG_OK;
-}
-
 static ng_status add_cell(reader *r, size_t index, const char *text,
                           size_t length) {
-    if (index >= r->names.count || r->place[index] == SIZE_MAX)
+    const ngi_selection *s = r->selection;
+    if (index >= s->names.count || s->place[index] == SIZE_MAX)
         return NG_OK;
     void *block = r->text;
     ng_status status = ngi_reserve(r->ctx, &block, &r->text_capacity,
                                    r->text_size + length + 1, 1);
     r->text = block;
     NG_TRY(status);
-    cell *c = &r->cell[r->place[index]];
+    ngi_csv_cell *c = &r->cell[s->place[index]];
     c->start = r->text_size;
     c->length = length;
     memcpy(r->text + c->start, text, length);
@@ -105,128 +71,67 @@ static ng_status add_cell(reader *r, size_t index, const char *text,
     return NG_OK;
 }
 
-enum { WANTED = 1, UNWANTED = 2 };
-
-/* Mark the listed columns; SIZE_MAX in `missing` if the file has them all. */
-static size_t mark(const reader *r, const char *const *list, size_t count,
-                   unsigned char *marks, unsigned char value) {
-    size_t missing = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        size_t index = ngi_strings_find(&r->names, list[i], strlen(list[i]));
-        if (index != SIZE_MAX)
-            marks[index] |= value;
-        else if (missing == SIZE_MAX)
-            missing = i;
-    }
-    return missing;
-}
-
-static ng_status mark_all(const reader *r, const char *const *list,
-                          size_t count, unsigned char *marks,
-                          unsigned char value) {
-    size_t missing = mark(r, list, count, marks, value);
-    if (missing == SIZE_MAX)
-        return NG_OK;
-    return ngi_fail(r->ctx, NG_EDATA,
-                    "%s: header: expected a column \"%s\", found none of that "
-                    "name",
-                    r->source, ngi_show_string(list[missing]).text);
-}
-
-/* Which columns to read: sets `place` and `columns`. */
-static ng_status select_columns(reader *r, unsigned char *marks) {
-    const ng_frame_options *o = r->options;
-    NG_TRY(mark_all(r, o->include, o->includes, marks, WANTED));
-    NG_TRY(mark_all(r, o->exclude, o->excludes, marks, UNWANTED));
-    mark(r, o->optional, o->optionals, marks, WANTED);
-    for (size_t i = 0; i < r->names.count; i++) {
-        bool wanted = !o->includes || (marks[i] & WANTED);
-        bool read = wanted && !(marks[i] & UNWANTED);
-        r->place[i] = read ? r->columns++ : SIZE_MAX;
-    }
-    return NG_OK;
-}
-
-/* As what to read them. */
-static ng_status create_columns(reader *r, unsigned char *marks) {
-    enum { FACTOR = 1, NUMERIC = 2 };
-    const ng_frame_options *o = r->options;
-    memset(marks, 0, r->names.count);
-    mark(r, o->factors, o->factor_count, marks, FACTOR);
-    NG_TRY(mark_all(r, o->numeric, o->numerics, marks, NUMERIC));
-    for (size_t i = 0; i < r->names.count; i++) {
-        const char *name = ngi_strings_get(&r->names, i);
-        if (marks[i] == (FACTOR | NUMERIC))
-            return ngi_fail(r->ctx, NG_EUSAGE,
-                            "column \"%s\" cannot be both numeric and a factor",
-                            ngi_show_string(name).text);
-        if (r->place[i] == SIZE_MAX)
-            continue;
-        ngi_column_builder *column = &r->column[r->place[i]];
-        ngi_column_init(column, r->ctx, r->source, name);
-        column->wanted_factor = marks[i] == FACTOR;
-        column->wanted_numeric = marks[i] == NUMERIC;
-        ngi_column_restart(column);
-    }
-    return NG_OK;
-}
-
 static ng_status finish_header(reader *r) {
-    if (r->columns_known)
-        return r->fields == r->names.count
-                   ? NG_OK
-                   : fail_file(r, "changed while it was read");
-    size_t count = r->names.count;
-    unsigned char *marks = ngi_alloc(r->ctx, count, 1);
-    r->place = ngi_alloc(r->ctx, count, sizeof *r->place);
-    ng_status status = marks && r->place ? NG_OK : NG_ENOMEM;
-    if (status == NG_OK)
-        status = select_columns(r, marks);
-    if (status == NG_OK) {
-        r->column = ngi_alloc(r->ctx, r->columns, sizeof *r->column);
-        r->cell = ngi_alloc(r->ctx, r->columns, sizeof *r->cell);
-        status = r->column && r->cell ? create_columns(r, marks) : NG_ENOMEM;
+    ngi_selection *s = r->selection;
+    if (s->complete) {
+        if (r->fields != s->names.count)
+            return fail_file(r, "changed while it was read");
+    } else {
+        NG_TRY(ngi_selection_make(s, r->reading->options));
     }
-    ngi_free(r->ctx, marks);
-    r->columns_known = status == NG_OK;
-    return status;
+    if (!r->cell)
+        r->cell = ngi_alloc(r->ctx, s->columns, sizeof *r->cell);
+    return r->cell ? NG_OK : NG_ENOMEM;
 }
 
 static ng_status drop_record(reader *r) {
-    void *block = r->dropped;
-    ng_status status = ngi_reserve(r->ctx, &block, &r->drop_capacity,
-                                   r->drops + 1, sizeof *r->dropped);
-    r->dropped = block;
-    NG_TRY(status);
-    r->dropped[r->drops++] = r->records + 1;
+    ngi_csv_reading *reading = r->reading;
+    if (!reading->take) {
+        void *block = reading->dropped;
+        ng_status status =
+            ngi_reserve(r->ctx, &block, &reading->drop_capacity,
+                        reading->drops + 1, sizeof *reading->dropped);
+        reading->dropped = block;
+        NG_TRY(status);
+        reading->dropped[reading->drops] = r->records + 1;
+    }
+    reading->drops++;
+    return NG_OK;
+}
+
+static ng_status give_record(reader *r) {
+    ngi_csv_reading *reading = r->reading;
+    ngi_selection *s = r->selection;
+    if (reading->take)
+        return reading->take(reading->user, r->cell, r->text);
+    for (size_t i = 0; i < s->columns; i++) {
+        const ngi_csv_cell *c = &r->cell[i];
+        NG_TRY(ngi_column_add(&s->column[i], r->records + 1, c->kind, c->number,
+                              r->text + c->start, c->length));
+    }
     return NG_OK;
 }
 
 static ng_status finish_record(reader *r) {
-    size_t missing = SIZE_MAX, record = r->records + 1;
-    if (r->fields != r->names.count)
+    ngi_selection *s = r->selection;
+    size_t missing = SIZE_MAX;
+    if (r->fields != s->names.count)
         return fail_ragged(r);
-    for (size_t i = 0; i < r->columns; i++) {
-        cell *c = &r->cell[i];
+    for (size_t i = 0; i < s->columns; i++) {
+        ngi_csv_cell *c = &r->cell[i];
         c->number = 0;
         c->kind = ngi_cell_classify(r->text + c->start, c->length, &c->number);
         if (c->kind == NGI_CELL_MISSING && missing == SIZE_MAX)
             missing = i;
     }
-    if (missing != SIZE_MAX && r->options->drop_missing)
+    if (missing == SIZE_MAX)
+        return give_record(r);
+    if (r->reading->options && r->reading->options->drop_missing)
         return drop_record(r);
-    if (missing != SIZE_MAX) {
-        const cell *c = &r->cell[missing];
-        return ngi_column_fail(&r->column[missing], record,
-                               "missing value: ", "a value",
-                               ngi_show(r->text + c->start, c->length).text);
-    }
-    for (size_t i = 0; i < r->columns; i++) {
-        const cell *c = &r->cell[i];
-        NG_TRY(ngi_column_add(&r->column[i], record, c->kind, c->number,
-                              r->text + c->start, c->length));
-    }
-    return NG_OK;
+    const ngi_csv_cell *c = &r->cell[missing];
+    return ngi_column_fail(&s->column[missing], r->records + 1,
+                           "missing value: ", "a value",
+                           ngi_show(r->text + c->start, c->length).text);
 }
 
 /* The record has all its fields. */
@@ -249,10 +154,10 @@ static ng_status count_blanks(reader *r) {
     r->blanks = 0;
     if (!r->header_done)
         return fail_record(r, "expected column names, found a blank line");
-    if (r->names.count != 1)
+    if (r->selection->names.count != 1)
         return ngi_fail(r->ctx, NG_EDATA,
                         "%s: row %zu: expected %zu fields, found a blank line",
-                        r->source, r->records + 1, r->names.count);
+                        r->source, r->records + 1, r->selection->names.count);
     for (; blanks; blanks--) {
         NG_TRY(add_cell(r, 0, "", 0));
         r->fields = 1;
@@ -267,7 +172,9 @@ static ng_status take_field(reader *r, const char *text, size_t length) {
     size_t index = r->fields++;
     if (r->header_done)
         return add_cell(r, index, text, length);
-    return r->columns_known ? NG_OK : add_name(r, text, length);
+    return r->selection->complete
+               ? NG_OK
+               : ngi_selection_add(r->selection, text, length);
 }
 
 static void on_field(void *text, size_t length, void *user) {
@@ -323,7 +230,7 @@ static ng_status parse_input(reader *r, struct csv_parser *parser,
     static const char mark_of_utf8[] = "\xef\xbb\xbf";
     size_t got = CHUNK;
     for (bool first = true; got == CHUNK; first = false) {
-        NG_TRY(ngi_input_read(r->input, chunk, CHUNK, &got));
+        NG_TRY(ngi_input_read(r->reading->input, chunk, CHUNK, &got));
         if (ngi_cancelled(r->ctx))
             return ngi_fail(r->ctx, NG_ECANCELLED, "%s: reading cancelled",
                             r->source);
@@ -345,7 +252,8 @@ static ng_status parse_once(reader *r) {
     const unsigned char options =
         CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL | CSV_APPEND_NULL;
     r->header_done = false;
-    r->records = r->fields = r->blanks = r->drops = r->text_size = 0;
+    r->records = r->fields = r->blanks = r->text_size = 0;
+    r->reading->drops = 0;
     r->line_end = 0;
     if (csv_init(&parser, options) != 0)
         return ngi_fail_memory(r->ctx);
@@ -360,96 +268,29 @@ static ng_status parse_once(reader *r) {
         return fail_file(r, "expected column names, found an empty file");
     if (!r->records)
         return fail_file(r, "expected rows of data, found a header only");
+    r->reading->records = r->records;
     return NG_OK;
 }
 
 static ng_status parse(reader *r) {
-    for (;;) {
+    NG_TRY(parse_once(r));
+    while (!r->reading->take && ngi_selection_restart(r->selection)) {
+        NG_TRY(ngi_input_rewind(r->reading->input));
         NG_TRY(parse_once(r));
-        bool again = false;
-        for (size_t i = 0; i < r->columns; i++)
-            again = again || r->column[i].mixed;
-        if (!again)
-            break;
-        for (size_t i = 0; i < r->columns; i++)
-            ngi_column_restart(&r->column[i]);
-        NG_TRY(ngi_input_rewind(r->input));
     }
-    if (r->drops == r->records)
+    if (r->reading->drops == r->records)
         return fail_file(r, "expected a row without missing values, found "
                             "none");
     return NG_OK;
 }
 
-static ng_status make_frame(reader *r, ng_frame **out) {
-    ng_frame *frame;
-    NG_TRY(ngi_frame_create(r->ctx, r->source, r->columns, &frame));
-    for (size_t i = 0; i < r->columns; i++) {
-        ng_status status = ngi_column_finish(&r->column[i], &frame->column[i]);
-        if (status != NG_OK) {
-            ng_frame_destroy(&frame);
-            return status;
-        }
-    }
-    frame->rows = r->records - r->drops;
-    frame->dropped = r->drops;
-    frame->dropped_record = r->dropped;
-    r->dropped = NULL;
-    *out = frame;
-    return NG_OK;
-}
-
-static void clear_reader(reader *r) {
-    for (size_t i = 0; r->columns_known && i < r->columns; i++)
-        ngi_column_clear(&r->column[i]);
-    ngi_strings_clear(&r->names);
-    ngi_free(r->ctx, r->place);
-    ngi_free(r->ctx, r->column);
-    ngi_free(r->ctx, r->cell);
-    ngi_free(r->ctx, r->text);
-    ngi_free(r->ctx, r->dropped);
-}
-
-/* Numbers have a decimal point whatever the user's language; the locale is
- * changed for this thread alone. */
-static ng_status read_input(ng_ctx *ctx, ngi_input *input,
-                            const ng_frame_options *options, ng_frame **out) {
-    static const ng_frame_options everything = {0};
-    reader r = {.ctx = ctx,
-                .options = options ? options : &everything,
-                .input = input,
-                .source = ngi_input_source(input)};
-    locale_t standard = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!standard)
-        return ngi_fail_memory(ctx);
-    locale_t users = uselocale(standard);
-    ngi_strings_init(&r.names, ctx);
+ng_status ngi_csv_read(ngi_csv_reading *reading) {
+    reader r = {.ctx = reading->ctx,
+                .reading = reading,
+                .selection = reading->selection,
+                .source = ngi_input_source(reading->input)};
     ng_status status = parse(&r);
-    if (status == NG_OK)
-        status = make_frame(&r, out);
-    clear_reader(&r);
-    uselocale(users);
-    freelocale(standard);
-    return status;
-}
-
-ng_status ngi_frame_parse_csv(ng_ctx *ctx, const char *source, const void *data,
-                              size_t size, const ng_frame_options *options,
-                              ng_frame **out) {
-    ngi_input *input;
-    *out = NULL;
-    NG_TRY(ngi_input_open_memory(ctx, source, data, size, &input));
-    ng_status status = read_input(ctx, input, options, out);
-    ngi_input_close(&input);
-    return status;
-}
-
-ng_status ng_frame_read_csv(ng_ctx *ctx, const char *path,
-                            const ng_frame_options *options, ng_frame **out) {
-    ngi_input *input;
-    *out = NULL;
-    NG_TRY(ngi_input_open(ctx, path, &input));
-    ng_status status = read_input(ctx, input, options, out);
-    ngi_input_close(&input);
+    ngi_free(r.ctx, r.cell);
+    ngi_free(r.ctx, r.text);
     return status;
 }

@@ -46,9 +46,8 @@ void ng_frame_destroy(ng_frame **frame) {
     *frame = NULL;
 }
 
-static ng_status copy_column(ng_frame *frame, size_t i, const char *name,
-                             const double *values) {
-    ngi_frame_column *column = &frame->column[i];
+static ng_status check_column(const ng_frame *frame, size_t i, const char *name,
+                              const double *values) {
     if (!name || !*name)
         return ngi_fail(frame->ctx, NG_EUSAGE, "column %zu: empty name", i + 1);
     ngi_shown shown = ngi_show_string(name);
@@ -63,25 +62,39 @@ static ng_status copy_column(ng_frame *frame, size_t i, const char *name,
                             "row %zu, column \"%s\": expected a finite "
                             "number, found %g",
                             row + 1, shown.text, values[row]);
-    column->name = ngi_strdup(frame->ctx, name);
-    column->values = ngi_alloc(frame->ctx, frame->rows, sizeof(double));
-    if (!column->name || !column->values)
-        return NG_ENOMEM;
-    if (frame->rows)
-        memcpy(column->values, values, frame->rows * sizeof *values);
-    ngi_frame_show(column, 0);
     return NG_OK;
 }
 
-ng_status ng_frame_from_arrays(ng_ctx *ctx, size_t rows, size_t columns,
-                               const char *const *names,
-                               const double *const *values, ng_frame **out) {
+static ng_status add_column(ng_frame *frame, size_t i, const char *name,
+                            const double *values, bool copy) {
+    ngi_frame_column *column = &frame->column[i];
+    NG_TRY(check_column(frame, i, name, values));
+    column->name = ngi_strdup(frame->ctx, name);
+    if (!column->name)
+        return NG_ENOMEM;
+    if (copy) {
+        column->values = ngi_alloc(frame->ctx, frame->rows, sizeof(double));
+        if (!column->values)
+            return NG_ENOMEM;
+        if (frame->rows)
+            memcpy(column->values, values, frame->rows * sizeof *values);
+    }
+    ngi_frame_show(column, 0);
+    if (!copy)
+        column->view.values = values;
+    return NG_OK;
+}
+
+static ng_status from_arrays(ng_ctx *ctx, size_t rows, size_t columns,
+                             const char *const *names,
+                             const double *const *values, bool copy,
+                             ng_frame **out) {
     ng_frame *frame;
     *out = NULL;
     NG_TRY(ngi_frame_create(ctx, "arrays", columns, &frame));
     frame->rows = rows;
     for (size_t i = 0; i < columns; i++) {
-        ng_status status = copy_column(frame, i, names[i], values[i]);
+        ng_status status = add_column(frame, i, names[i], values[i], copy);
         if (status != NG_OK) {
             ng_frame_destroy(&frame);
             return status;
@@ -89,6 +102,18 @@ ng_status ng_frame_from_arrays(ng_ctx *ctx, size_t rows, size_t columns,
     }
     *out = frame;
     return NG_OK;
+}
+
+ng_status ng_frame_from_arrays(ng_ctx *ctx, size_t rows, size_t columns,
+                               const char *const *names,
+                               const double *const *values, ng_frame **out) {
+    return from_arrays(ctx, rows, columns, names, values, true, out);
+}
+
+ng_status ng_frame_of_columns(ng_ctx *ctx, size_t rows, size_t columns,
+                              const char *const *names,
+                              const double *const *values, ng_frame **out) {
+    return from_arrays(ctx, rows, columns, names, values, false, out);
 }
 
 size_t ng_frame_rows(const ng_frame *frame) {
@@ -107,19 +132,23 @@ const char *ng_frame_source(const ng_frame *frame) {
     return frame->source;
 }
 
-/* dropped_record[j] - 1 - j rows of the frame come before the j-th record
- * that was dropped, and so that record was passed over on the way to `row` if
- * this is no more than `row`. */
-size_t ng_frame_record(const ng_frame *frame, size_t row) {
-    size_t low = 0, high = frame->dropped;
+/* dropped[j] - 1 - j rows come before the j-th record that was dropped, and so
+ * that record was passed over on the way to `row` if this is no more than
+ * `row`. */
+size_t ngi_record_of_row(const size_t *dropped, size_t drops, size_t row) {
+    size_t low = 0, high = drops;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (frame->dropped_record[middle] - 1 - middle <= row)
+        if (dropped[middle] - 1 - middle <= row)
             low = middle + 1;
         else
             high = middle;
     }
     return row + 1 + low;
+}
+
+size_t ng_frame_record(const ng_frame *frame, size_t row) {
+    return ngi_record_of_row(frame->dropped_record, frame->dropped, row);
 }
 
 const ng_column *ng_frame_column(const ng_frame *frame, size_t i) {

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +21,8 @@ struct ngi_input {
     const char *known; /* bytes in memory: all of them, or those of a pipe */
     char *kept;        /* `known`, if it is ours */
     size_t known_size, kept_capacity, position;
-    bool ended; /* the end of a pipe is asked for once only */
+    bool ended;            /* the end of a pipe is asked for once only */
+    uint64_t told, stored; /* bytes read, and of those as they are stored */
     bool begun, gzip, inflating, between_members;
     z_stream z;
     size_t chunk_size, chunk_used;
@@ -99,6 +102,7 @@ ng_status ngi_input_rewind(ngi_input *input) {
     input->position = 0;
     input->chunk_size = input->chunk_used = 0;
     input->begun = false;
+    input->told = input->stored = 0;
     if (input->seekable && lseek(input->fd, input->start, SEEK_SET) < 0)
         return fail_errno(input, "cannot be read again", errno);
     return NG_OK;
@@ -154,6 +158,7 @@ static ng_status refill(ngi_input *in) {
         NG_TRY(read_stored(in, in->chunk + in->chunk_size,
                            CHUNK - in->chunk_size, &got));
         in->chunk_size += got;
+        in->stored += got;
     }
     return NG_OK;
 }
@@ -243,8 +248,136 @@ ng_status ngi_input_read(ngi_input *input, void *buffer, size_t size,
             return ngi_fail(input->ctx, NG_EDATA, "%s: truncated gzip data",
                             input->source);
         *got += more;
+        input->told += more;
     }
     return NG_OK;
+}
+
+uint64_t ngi_input_told(const ngi_input *input) {
+    return input->told;
+}
+
+void ngi_input_progress(const ngi_input *input, uint64_t *done,
+                        uint64_t *total) {
+    struct stat about;
+    *done = input->stored;
+    *total = input->known_size;
+    if (input->fd >= 0)
+        *total = fstat(input->fd, &about) == 0 && about.st_size > input->start
+                     ? (uint64_t)(about.st_size - input->start)
+                     : 0;
+}
+
+bool ngi_input_repeats(const ngi_input *input) {
+    return input->fd < 0 || input->seekable;
+}
+
+/* ---- Spooling ---- */
+
+/* A file that is gone as soon as nobody has it open. */
+static int open_spool(const char *folder) {
+    char path[1024];
+    int length = snprintf(path, sizeof path, "%s/natgrad-XXXXXX",
+                          folder && *folder ? folder : "/tmp");
+    if (length < 0 || (size_t)length >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkstemp(path);
+    if (fd >= 0) {
+        unlink(path);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+}
+
+static ng_status spool_bytes(const ngi_input *in, int fd,
+                             const unsigned char *bytes, size_t size) {
+    while (size) {
+        ssize_t put = write(fd, bytes, size);
+        if (put < 0 && errno == EINTR && !ngi_cancelled(in->ctx))
+            continue;
+        if (put < 0)
+            return fail_errno(in, "cannot be kept in a temporary file", errno);
+        bytes += put;
+        size -= (size_t)put;
+    }
+    return NG_OK;
+}
+
+ng_status ngi_input_spool(ngi_input *in, const char *folder) {
+    if (in->seekable || in->fd < 0)
+        return NG_OK;
+    int fd = open_spool(folder);
+    if (fd < 0)
+        return fail_errno(in, "cannot be kept in a temporary file", errno);
+    in->seekable = true; /* read_stored need not keep the bytes */
+    size_t got = 1;
+    ng_status status = NG_OK;
+    while (status == NG_OK && got) {
+        status = read_stored(in, in->chunk, CHUNK, &got);
+        if (status == NG_OK)
+            status = spool_bytes(in, fd, in->chunk, got);
+    }
+    if (in->own_fd)
+        close(in->fd);
+    in->fd = fd;
+    in->own_fd = true;
+    in->start = 0;
+    NG_TRY(status);
+    return ngi_input_rewind(in);
+}
+
+/* ---- Bytes in any order ---- */
+
+bool ngi_input_span(const ngi_input *input, ngi_span *out) {
+    unsigned char magic[2] = {0};
+    struct stat about;
+    *out = (ngi_span){-1, 0, input->known, input->known_size};
+    if (input->fd >= 0) {
+        if (!input->seekable || fstat(input->fd, &about) != 0 ||
+            about.st_size <= input->start)
+            return false;
+        *out = (ngi_span){input->fd, input->start, NULL,
+                          (uint64_t)(about.st_size - input->start)};
+    }
+    if (!out->size)
+        return false;
+    if (!ngi_span_read(out, 0, magic, out->size < 2 ? 1 : 2))
+        return false;
+    return magic[0] != 0x1f || magic[1] != 0x8b;
+}
+
+bool ngi_span_read(const ngi_span *span, uint64_t offset, void *buffer,
+                   size_t size) {
+    char *bytes = buffer;
+    if (offset > span->size || size > span->size - offset)
+        return false;
+    if (span->fd < 0) {
+        memcpy(bytes, span->memory + offset, size);
+        return true;
+    }
+    while (size) {
+        ssize_t got = pread(span->fd, bytes, size,
+                            (off_t)((uint64_t)span->start + offset));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        bytes += got;
+        offset += (uint64_t)got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+uint64_t ngi_input_stamp(const ngi_input *input) {
+    struct stat about;
+    if (input->fd < 0 || fstat(input->fd, &about) != 0)
+        return 0;
+    return (uint64_t)about.st_size * UINT64_C(0x9e3779b97f4a7c15) ^
+           (uint64_t)about.st_mtim.tv_sec * 1000000000u ^
+           (uint64_t)about.st_mtim.tv_nsec;
 }
 
 ng_status ngi_input_slurp(ng_ctx *ctx, const char *path, char **data,
