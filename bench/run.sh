@@ -13,14 +13,24 @@
 #   autoencoder   25  races against PyTorch: network-*.tsv, curves-*.tsv, *.png
 #   classifier    12
 #   lenet         40
+#   glm           40  generalised linear models in memory against R, statsmodels,
+#                     scikit-learn and liblinear: glm.tsv, glm.png
+#   softmax       40  ten classes of 60,000 x 785 against scikit-learn's lbfgs:
+#                     glm-softmax.tsv
+#   stream        10  files several times larger than a memory limit of 100 MB:
+#                     glm-stream.tsv
+#   csv           4   reading a table beside pandas: csv.tsv
 #
 # Without a PART all of them run. NETWORK_OPTIONS are further ones for
-# bench/network.py: NETWORK_OPTIONS=--quick shows only that it works.
+# bench/network.py, GLM_OPTIONS for bench/glm.py, STREAM_OPTIONS for
+# bench/glm_stream.py: --quick in them shows only that it works. So does
+# SOFTMAX_OPTIONS='--rows 2000 --repeats 1'. CSV_OPTIONS: rows, columns, repeats.
 set -eu
 
 build=${1:-build}
 [ $# -eq 0 ] || shift
-all="core network-cost network-steps steps small autoencoder classifier lenet"
+all="core network-cost network-steps steps small autoencoder classifier lenet \
+    glm softmax stream csv"
 parts=${*:-$all}
 out=out/bench
 mnist=../shared/data/mnist
@@ -134,11 +144,61 @@ network() {
         ${NETWORK_OPTIONS-}
 }
 
+glm() {
+    echo "== Generalised linear models in memory: natgrad, its peers, a floor =="
+    scripts/setup.sh python3-sklearn python3-statsmodels r-base-core \
+        liblinear-dev
+    python=$(find_python statsmodels)
+    cmake --build "$build" --target bench_glm_fit bench_glm_floor >/dev/null
+    cmake --build "$build" --target bench_glm_liblinear >/dev/null 2>&1 ||
+        echo "without liblinear: configure again once it is installed"
+    # shellcheck disable=SC2086 # a list of options, meant to split
+    "$python" -B bench/glm.py --build "$build" --out $out ${GLM_OPTIONS-}
+    table $out/glm.tsv
+}
+
+softmax() {
+    echo "== Softmax of large designs: natgrad and scikit-learn's lbfgs =="
+    scripts/setup.sh python3-sklearn python3-numpy
+    python=$(find_python sklearn)
+    cmake --build "$build" --target bench_glm_softmax >/dev/null
+    # shellcheck disable=SC2086 # a list of options, meant to split
+    "$python" -B bench/glm_softmax.py "$build/bench/bench_glm_softmax" \
+        $mnist $out $out/glm-softmax.tsv ${SOFTMAX_OPTIONS-}
+    table $out/glm-softmax.tsv
+}
+
+stream() {
+    echo "== Fits of files larger than the memory limit =="
+    scripts/setup.sh python3-numpy
+    python=$(find_python numpy)
+    cmake --build "$build" --target natgrad >/dev/null
+    # shellcheck disable=SC2086 # a list of options, meant to split
+    "$python" -B bench/glm_stream.py --natgrad "$build/natgrad" --out $out \
+        ${STREAM_OPTIONS-}
+    table $out/glm-stream.tsv
+}
+
+csv() {
+    echo "== Reading a CSV of numbers: natgrad and pandas =="
+    scripts/setup.sh python3-pandas
+    python=$(find_python pandas)
+    cmake --build "$build" --target bench_csv >/dev/null
+    # shellcheck disable=SC2086 # sizes, meant to split
+    "$python" -B bench/read_csv.py "$build/bench/bench_csv" $out/csv.tsv \
+        ${CSV_OPTIONS-}
+    table $out/csv.tsv
+}
+
 for part in $parts; do
     case $part in
     core) (core) ;;
     network-cost) network_cost ;;
     network-steps) network_steps ;;
+    glm) glm ;;
+    softmax) softmax ;;
+    stream) stream ;;
+    csv) csv ;;
     steps | small | autoencoder | classifier | lenet) network "$part" ;;
     *)
         echo "bench/run.sh has no part $part; its head lists them" >&2

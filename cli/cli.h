@@ -5,6 +5,8 @@
 #include <natgrad/natgrad.h>
 
 #include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -38,7 +40,10 @@ typedef struct cli_options {
     const char *missing, *test;
     bool no_intercept, no_standardize;
     double l2;
-    const char *std_errors;
+    const char *formula, *std_errors, *cluster, *dispersion, *intervals;
+    cli_list references;
+    double power, level;
+    bool firth, stream, nested, with_std_errors;
     /* optimisation */
     const char *optimizer, *metric, *fisher, *step, *integrator;
     double fisher_samples, rate, kl, damping, tol, max_iter, seed, threads;
@@ -53,7 +58,7 @@ typedef struct cli_options {
     double checkpoint_every, evaluate_every;
     bool resume;
     /* output */
-    const char *out, *trace, *plot;
+    const char *out, *trace, *plot, *residuals;
     double interval;
     bool json, quiet;
 } cli_options;
@@ -63,6 +68,8 @@ typedef struct cli_options {
 int cli_parse(int argc, char **argv, const char *command, cli_options *options,
               bool *done);
 void cli_options_free(cli_options *options);
+/* That they go together. */
+int cli_check_options(const cli_options *options);
 /* That no two files are the same of which one is written. */
 int cli_check_files(const cli_options *options);
 
@@ -93,6 +100,7 @@ typedef struct cli_monitor {
     double last_shown; /* seconds of wall clock */
     double started;
     bool shown;
+    bool streams; /* another bar is shown */
     const char *label;
 } cli_monitor;
 int cli_monitor_open(ng_ctx *ctx, const cli_options *options, size_t max_iter,
@@ -104,6 +112,18 @@ int cli_monitor_close(ng_ctx *ctx, cli_monitor *monitor);
  * 0 and 1, and a text. */
 bool cli_bar_due(cli_monitor *monitor);
 void cli_bar_show(cli_monitor *monitor, double done, const char *text);
+/* A bar over the passes of a stream, or over its opening where it is NULL. */
+typedef struct cli_stream_bar {
+    const char *path;
+    const ng_stream *stream;
+    cli_monitor monitor;
+    pthread_t thread;
+    atomic_bool over;
+    bool running;
+} cli_stream_bar;
+void cli_stream_bar_start(const cli_options *options, const char *path,
+                          const ng_stream *stream, cli_stream_bar *bar);
+void cli_stream_bar_stop(cli_stream_bar *bar);
 /* `, "key": x` */
 void cli_trace_number(ng_writer *writer, const char *key, double x);
 double cli_now(void);
@@ -111,12 +131,38 @@ double cli_now(void);
  * after it; a NULL path can. */
 int cli_probe_output(ng_ctx *ctx, const char *path);
 
-/* Reads CSV and says how many rows were dropped. */
+/* The names in a formula that may be columns. */
+typedef struct cli_formula {
+    char *text;
+    const char **name;
+    bool *factor; /* of each: within C() */
+    size_t names;
+    bool all;         /* "." */
+    bool has_left;    /* something before "~" */
+    bool lone_target; /* that is one name, the first of these */
+} cli_formula;
+/* NULL has none. To be freed also after an error. */
+int cli_formula_names(const char *formula, cli_formula *out);
+void cli_formula_free(cli_formula *formula);
+
+/* Reads CSV, or where a table of numbers will do also NPY, and says how many
+ * rows were dropped. */
 int cli_read(ng_ctx *ctx, const cli_options *options, const char *path,
              const ng_frame_options *how, ng_frame **out);
+void cli_say_dropped(size_t rows);
+/* A slip in --categorical would silently fit another model. One of frame and
+ * stream is not NULL. */
+int cli_check_categorical(const cli_options *options, const ng_frame *frame,
+                          const ng_stream *stream);
 /* Reads the data that a learner's options name. */
 int cli_read_glm(ng_ctx *ctx, const cli_options *options, const char *path,
                  ng_frame **out);
+/* The same to be read in every pass. */
+int cli_stream_glm(ng_ctx *ctx, const cli_options *options, const char *path,
+                   ng_stream **out);
+/* Whether the data are to be read so: where it was asked for, and where they
+ * would take more than half of the memory, which is said. */
+bool cli_wants_stream(const cli_options *options, const char *path);
 int cli_read_dist(ng_ctx *ctx, const cli_options *options, const char *path,
                   ng_frame **out);
 int cli_glm_options(const cli_options *options, ng_glm_options *glm);
@@ -135,6 +181,9 @@ int cli_print_model(ng_ctx *ctx, const cli_options *options,
 int cli_print_json(json_t *object);
 json_t *cli_number(double x);
 
+/* What --residuals and --plot ask of a fitted glm. */
+int cli_diagnose(ng_ctx *ctx, const cli_options *options, const ng_model *model,
+                 const ng_frame *frame);
 /* A path as it stands between single quotes in a gnuplot script, allocated. */
 char *cli_escape(const char *path);
 /* Runs gnuplot on a script; says so where it is missing. */
@@ -149,6 +198,7 @@ int cli_show(const cli_options *options);
 int cli_kl(const cli_options *options);
 int cli_compare_glm(const cli_options *options);
 int cli_compare_dist(const cli_options *options);
+int cli_nested(const cli_options *options);
 int cli_manifold(const cli_options *options);
 int cli_net(const cli_options *options);
 int cli_compare_net(const cli_options *options);

@@ -298,6 +298,8 @@ static int compare(const cli_options *options, bool is_glm) {
 }
 
 int cli_compare_glm(const cli_options *options) {
+    if (options->nested)
+        return cli_nested(options);
     return compare(options, true);
 }
 

@@ -131,10 +131,11 @@ static void add_outputs(file_list *list, const cli_options *o, bool nets) {
     add(list, true, "--onnx", o->onnx);
     add(list, true, "--trace", o->trace);
     add(list, true, "--plot", o->plot);
+    add(list, true, "--residuals", o->residuals);
     if (!o->plot)
         return;
     add_derived(list, "the script of --plot", cli_beside(o->plot, ".gp"));
-    if (nets || !o->out)
+    if (nets || !o->out || is(o->command, "glm"))
         add_derived(list, "the table of --plot", cli_beside(o->plot, ".tsv"));
     if (nets && is(o->target, "self"))
         add_derived(list, "the images of --plot",

@@ -77,11 +77,13 @@ static int add_test(ng_ctx *ctx, const cli_options *options,
     return status;
 }
 
-/* A learner and what it is asked. */
+/* A learner, what it is asked, and its data in one of two forms. */
 typedef struct task {
     bool is_glm;
     ng_glm_options glm;
     ng_dist_options dist;
+    ng_frame *frame;
+    ng_stream *stream;
 } task;
 
 static int set_up(const cli_options *options, task *t) {
@@ -89,32 +91,59 @@ static int set_up(const cli_options *options, task *t) {
                      : cli_dist_options(options, &t->dist);
 }
 
-static int read_data(ng_ctx *ctx, const cli_options *options, const task *t,
-                     ng_frame **frame) {
+static int read_data(ng_ctx *ctx, const cli_options *options, task *t) {
     const char *path = options->positional[0];
-    return t->is_glm ? cli_read_glm(ctx, options, path, frame)
-                     : cli_read_dist(ctx, options, path, frame);
+    cli_stream_bar bar;
+    if (!t->is_glm)
+        return cli_read_dist(ctx, options, path, &t->frame);
+    if (!cli_wants_stream(options, path))
+        return cli_read_glm(ctx, options, path, &t->frame);
+    cli_stream_bar_start(options, path, NULL, &bar);
+    int status = cli_stream_glm(ctx, options, path, &t->stream);
+    cli_stream_bar_stop(&bar);
+    return status;
+}
+
+static int run_stream(ng_ctx *ctx, const cli_options *options, task *t,
+                      ng_model **model) {
+    cli_stream_bar bar;
+    cli_stream_bar_start(options, options->positional[0], t->stream, &bar);
+    ng_status status = ng_glm_fit_stream(ctx, t->stream, &t->glm, model);
+    cli_stream_bar_stop(&bar);
+    return cli_fail(ctx, status);
 }
 
 static int run(ng_ctx *ctx, const cli_options *options, task *t,
-               const ng_frame *frame, ng_model **model) {
+               ng_model **model) {
     cli_monitor monitor = {0};
     const ng_fit_options *fit = t->is_glm ? &t->glm.fit : &t->dist.fit;
     int status = cli_monitor_open(ctx, options, bar_length(fit), &monitor);
     if (status != CLI_DONE)
         return status;
+    monitor.streams = t->stream != NULL;
     t->glm.monitor = t->dist.monitor = cli_monitor_report;
     t->glm.user = t->dist.user = &monitor;
-    status =
-        cli_fail(ctx, t->is_glm ? ng_glm_fit(ctx, frame, &t->glm, model)
-                                : ng_dist_fit(ctx, frame, &t->dist, model));
+    if (t->stream)
+        status = run_stream(ctx, options, t, model);
+    else if (t->is_glm)
+        status = cli_fail(ctx, ng_glm_fit(ctx, t->frame, &t->glm, model));
+    else
+        status = cli_fail(ctx, ng_dist_fit(ctx, t->frame, &t->dist, model));
     int closed = cli_monitor_close(ctx, &monitor);
     return status ? status : closed;
 }
 
+static void say_what_was_dropped(const cli_options *options, const task *t,
+                                 json_t *extra) {
+    size_t dropped =
+        t->stream ? ng_stream_dropped(t->stream) : ng_frame_dropped(t->frame);
+    if (options->missing)
+        json_object_set_new(extra, "dropped",
+                            json_integer((json_int_t)dropped));
+}
+
 static int fit(const cli_options *options, bool is_glm) {
     ng_ctx *ctx = NULL;
-    ng_frame *frame = NULL;
     ng_model *model = NULL;
     json_t *extra = json_object();
     task t = {.is_glm = is_glm};
@@ -122,21 +151,29 @@ static int fit(const cli_options *options, bool is_glm) {
     if (status == CLI_DONE)
         status = cli_context(options, &ctx);
     if (status == CLI_DONE)
-        status = read_data(ctx, options, &t, &frame);
+        status = read_data(ctx, options, &t);
     if (status == CLI_DONE)
         status = cli_probe_output(ctx, options->out);
     if (status == CLI_DONE)
-        status = run(ctx, options, &t, frame, &model);
+        status = cli_probe_output(ctx, options->residuals);
+    if (status == CLI_DONE)
+        status = run(ctx, options, &t, &model);
     if (status == CLI_DONE)
         status = add_test(ctx, options, model, extra);
-    if (status == CLI_DONE && options->missing)
-        json_object_set_new(extra, "dropped",
-                            json_integer((json_int_t)ng_frame_dropped(frame)));
+    if (status == CLI_DONE)
+        say_what_was_dropped(options, &t, extra);
     if (status == CLI_DONE)
         status = deliver(ctx, options, model, json_incref(extra));
+    /* Also of a run that did not converge: there is something to see. */
+    if (model && (options->residuals || options->plot) &&
+        (status == CLI_DONE || status == CLI_FAILED)) {
+        int drawn = cli_diagnose(ctx, options, model, t.frame);
+        status = status ? status : drawn;
+    }
     json_decref(extra);
     ng_model_destroy(&model);
-    ng_frame_destroy(&frame);
+    ng_frame_destroy(&t.frame);
+    ng_stream_close(&t.stream);
     cli_context_destroy(&ctx);
     return status;
 }

@@ -30,6 +30,8 @@ static const char *const STEPS[] = {NG_STEP_LIST(NAME) NULL};
 static const char *const INTEGRATORS[] = {NG_INTEGRATOR_LIST(NAME) NULL};
 static const char *const FISHERS[] = {NG_FISHER_LIST(NAME) NULL};
 static const char *const STD_ERRORS[] = {NG_STD_ERRORS_LIST(NAME) NULL};
+static const char *const DISPERSIONS[] = {NG_DISPERSION_LIST(NAME) NULL};
+static const char *const INTERVALS[] = {NG_INTERVALS_LIST(NAME) NULL};
 #undef NAME
 
 int cli_numbers(const char *option, const cli_list *list, double **out) {
@@ -110,20 +112,44 @@ static int std_errors(const cli_options *o, ng_std_errors *out) {
     return status;
 }
 
+static int glm_kinds(const cli_options *o, ng_glm_options *glm) {
+    int dispersion = NG_DISPERSION_PEARSON, intervals = NG_INTERVALS_WALD;
+    int status = std_errors(o, &glm->std_errors);
+    if (status == CLI_DONE)
+        status =
+            cli_choice("dispersion", o->dispersion, DISPERSIONS, &dispersion);
+    if (status == CLI_DONE)
+        status = cli_choice("intervals", o->intervals, INTERVALS, &intervals);
+    glm->dispersion = (ng_dispersion)dispersion;
+    glm->intervals = (ng_intervals)intervals;
+    /* A cluster asks for robust ones by itself. */
+    if (o->cluster && !o->std_errors)
+        glm->std_errors = NG_SE_ROBUST;
+    return status;
+}
+
 int cli_glm_options(const cli_options *o, ng_glm_options *glm) {
     ng_glm_options_init(glm);
+    glm->formula = o->formula;
     glm->target = o->target;
     glm->family = o->family;
     glm->link = o->link;
+    glm->power = o->power;
     glm->features = o->features.count ? o->features.item : NULL;
     glm->feature_count = o->features.count;
+    glm->references = o->references.count ? o->references.item : NULL;
+    glm->reference_count = o->references.count;
     glm->weights = o->weights;
     glm->offset = o->offset;
     glm->trials = o->trials;
+    glm->cluster = o->cluster;
     glm->intercept = !o->no_intercept;
     glm->standardize = !o->no_standardize;
     glm->l2 = o->l2;
-    int status = std_errors(o, &glm->std_errors);
+    glm->firth = o->firth;
+    if (o->level > 0)
+        glm->level = o->level;
+    int status = glm_kinds(o, glm);
     return status ? status : cli_fit_options(o, &glm->fit);
 }
 
@@ -150,12 +176,27 @@ int cli_start(ng_ctx *ctx, const cli_options *o, double **out) {
     return status;
 }
 
+void cli_say_dropped(size_t rows) {
+    if (rows)
+        fprintf(stderr, "natgrad: %zu row%s with missing values dropped\n",
+                rows, rows == 1 ? "" : "s");
+}
+
+/* Standard input and pipes can be read once only. */
+static bool is_npy(ng_ctx *ctx, const char *path) {
+    ng_array_format format;
+    return strcmp(path, "-") != 0 &&
+           ng_array_sniff(ctx, path, &format) == NG_OK &&
+           format == NG_ARRAY_NPY;
+}
+
 int cli_read(ng_ctx *ctx, const cli_options *o, const char *path,
              const ng_frame_options *how, ng_frame **out) {
-    int status = cli_fail(ctx, ng_frame_read_csv(ctx, path, how, out));
-    if (status == CLI_DONE && o->missing && ng_frame_dropped(*out))
-        fprintf(stderr, "natgrad: %zu row%s with missing values dropped\n",
-                ng_frame_dropped(*out), ng_frame_dropped(*out) == 1 ? "" : "s");
+    int status = cli_fail(ctx, is_npy(ctx, path)
+                                   ? ng_frame_read_npy(ctx, path, how, out)
+                                   : ng_frame_read_csv(ctx, path, how, out));
+    if (status == CLI_DONE && o->missing)
+        cli_say_dropped(ng_frame_dropped(*out));
     return status;
 }
 
@@ -172,62 +213,32 @@ static void append(const char **names, size_t *count, const char *name) {
         names[(*count)++] = name;
 }
 
-/* A slip in --categorical would silently fit another model. */
-static int check_categorical(const cli_options *o, const ng_frame *frame) {
+static bool has_column(const ng_frame *frame, const ng_stream *stream,
+                       const char *name) {
+    if (frame)
+        return ng_frame_find(frame, name) != NULL;
+    for (size_t i = 0; i < ng_stream_columns(stream); i++) {
+        if (strcmp(ng_stream_column(stream, i)->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+int cli_check_categorical(const cli_options *o, const ng_frame *frame,
+                          const ng_stream *stream) {
     for (size_t i = 0; i < o->categorical.count; i++) {
         const char *name = o->categorical.item[i];
-        bool known = ng_frame_find(frame, name) != NULL;
+        bool known = has_column(frame, stream, name);
         for (size_t j = 0; j < o->exclude.count; j++)
             known = known || strcmp(name, o->exclude.item[j]) == 0;
         if (!known)
-            return cli_complain(CLI_DATA,
-                                "%s: --categorical: column \"%s\" is not "
-                                "among those used",
-                                ng_frame_source(frame), name);
+            return cli_complain(
+                CLI_DATA,
+                "%s: --categorical: column \"%s\" is not "
+                "among those used",
+                frame ? ng_frame_source(frame) : o->positional[0], name);
     }
     return CLI_DONE;
-}
-
-int cli_read_glm(ng_ctx *ctx, const cli_options *o, const char *path,
-                 ng_frame **out) {
-    enum { NAMED = 4 };
-    const char **include = extend(&o->features, NAMED);
-    const char **factors = extend(&o->categorical, 1);
-    const char *numeric[NAMED];
-    ng_frame_options how = {.exclude = o->exclude.item,
-                            .excludes = o->exclude.count,
-                            .factors = factors,
-                            .factor_count = o->categorical.count,
-                            .numeric = numeric,
-                            .drop_missing = o->missing != NULL};
-    if (!include || !factors) {
-        free(include);
-        free(factors);
-        return cli_complain(CLI_RESOURCES, "out of memory");
-    }
-    bool classes = strcmp(o->family, "multinomial") == 0;
-    bool binary = strcmp(o->family, "binomial") == 0;
-    if (classes)
-        append(factors, &how.factor_count, o->target);
-    append(numeric, &how.numerics, o->weights);
-    append(numeric, &how.numerics, o->offset);
-    append(numeric, &how.numerics, o->trials);
-    if (!classes && (!binary || o->trials))
-        append(numeric, &how.numerics, o->target);
-    if (o->features.count) {
-        how.include = include;
-        how.includes = o->features.count;
-        append(include, &how.includes, o->target);
-        append(include, &how.includes, o->weights);
-        append(include, &how.includes, o->offset);
-        append(include, &how.includes, o->trials);
-    }
-    int status = cli_read(ctx, o, path, &how, out);
-    free(include);
-    free(factors);
-    if (status == CLI_DONE)
-        status = check_categorical(o, *out);
-    return status;
 }
 
 int cli_read_dist(ng_ctx *ctx, const cli_options *o, const char *path,
@@ -265,7 +276,7 @@ int cli_read_dist(ng_ctx *ctx, const cli_options *o, const char *path,
     free(factors);
     free(numeric);
     if (status == CLI_DONE)
-        status = check_categorical(o, *out);
+        status = cli_check_categorical(o, *out, NULL);
     return status;
 }
 

@@ -77,7 +77,7 @@ void cli_bar_show(cli_monitor *monitor, double done, const char *text) {
 
 static void show(cli_monitor *monitor, const ng_report *r) {
     char text[160];
-    if (!cli_bar_due(monitor))
+    if (monitor->streams || !cli_bar_due(monitor))
         return;
     double done = (double)(r->iteration + 1);
     double rate = done / (cli_now() - monitor->started);

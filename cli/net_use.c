@@ -54,6 +54,12 @@ int cli_predict_net(ng_ctx *ctx, const cli_options *options) {
     ng_net *net = NULL;
     ng_net_data *data = NULL;
     ng_prediction *prediction = NULL;
+    if (options->with_std_errors || options->level > 0)
+        return cli_complain(CLI_USAGE,
+                            "--%s: %s is a network, of which only means and "
+                            "classes are predicted",
+                            options->with_std_errors ? "std-errors" : "level",
+                            options->positional[0]);
     if (options->interval > 0)
         return cli_complain(CLI_USAGE,
                             "--interval: %s is a network, of which only means "

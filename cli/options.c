@@ -29,8 +29,8 @@ enum {
 };
 
 /* A TEXT is not empty but as MAYBE, a LIST is separated by commas, of FILES
- * each has its own option. */
-typedef enum kind { TEXT, MAYBE, LIST, FILES, NUMBER, COUNT, FLAG } kind;
+ * each has its own option, PAIRS ("a=b") may come in either way. */
+typedef enum kind { TEXT, MAYBE, LIST, FILES, PAIRS, NUMBER, COUNT, FLAG } kind;
 
 typedef struct option_row {
     const char *name, *argument;
@@ -48,6 +48,11 @@ static const option_row OPTIONS[] = {
      "what is modelled; of two levels the second is the success"},
     {"target", "COLUMN|FILE", TEXT, AT(target), 0, 0, NETS,
      "columns, or the file of targets beside NPY and IDX, or self; required"},
+    {"formula", "FORMULA", TEXT, AT(formula), 0, 0, GLMS,
+     "R's, 'y ~ a + b:c + log(d) + C(e) + offset(f) - 1', instead of\n"
+     "                             --target and --features"},
+    {"reference", "COLUMN=LEVEL", PAIRS, AT(references), 0, 0, GLMS,
+     "the level that others are compared with; may be repeated; the first"},
     {"column", "COLUMN", TEXT, AT(column), 0, 0, DISTS, "the data of y"},
     {"columns", "A,B,...", LIST, AT(columns), 0, 0, DISTS,
      "the data of a vector y (mvnormal, dirichlet)"},
@@ -64,6 +69,8 @@ static const option_row OPTIONS[] = {
      "sparse, glorot, he, lecun, torch; by the layer"},
     {"link", "NAME", TEXT, AT(link), 0, 0, GLMS,
      "identity, log, logit, probit, cloglog, cauchit, inverse, 1/mu^2, sqrt"},
+    {"power", "P", NUMBER, AT(power), 1, 1e3, GLMS,
+     "tweedie: the variance is dispersion x mean^P"},
     {"features", "A,B,...", LIST, AT(features), 0, 0, GLMS | NETS,
      "inputs; every column not otherwise used"},
     {"exclude", "A,B,...", LIST, AT(exclude), 0, 0, GLMS,
@@ -84,8 +91,23 @@ static const option_row OPTIONS[] = {
      "adds lambda/2 |beta|^2 to the mean loss, intercepts free; 0"},
     {"l2", "LAMBDA", NUMBER, AT(l2), 0, HUGE_VAL, NETS,
      "adds lambda/2 |theta|^2 to the mean loss; 0"},
-    {"std-errors", "KIND", TEXT, AT(std_errors), 0, 0, FITS,
-     "expected, observed, robust (glm) or none; expected"},
+    {"firth", NULL, FLAG, AT(firth), 0, 0, GLM,
+     "bias-reduced estimates, finite also where the data separate"},
+    {"dispersion", "KIND", TEXT, AT(dispersion), 0, 0, GLM,
+     "estimate: pearson, deviance or ml; pearson"},
+    {"std-errors", "KIND", TEXT, AT(std_errors), 0, 0, DIST,
+     "expected, observed or none; expected"},
+    {"std-errors", "KIND", TEXT, AT(std_errors), 0, 0, GLM,
+     "expected, observed, robust (HC0), HC1, HC2, HC3 or none; expected"},
+    {"cluster", "COLUMN", TEXT, AT(cluster), 0, 0, GLM,
+     "rows of the same value are not independent: robust standard errors"},
+    {"intervals", "KIND", TEXT, AT(intervals), 0, 0, GLM,
+     "wald or profile (of the profile likelihood); wald"},
+    {"level", "P", NUMBER, AT(level), 1e-12, 1 - 1e-12, GLM | PREDICT,
+     "confidence that the intervals of estimates have; 0.95"},
+    {"std-errors", NULL, FLAG, AT(with_std_errors), 0, 0, PREDICT,
+     "also standard errors of the means, of the linear predictor and of\n"
+     "                             probabilities (glm)"},
     {"missing", "drop", TEXT, AT(missing), 0, 0, READS,
      "leave rows with missing values out, and say how many"},
     {"missing", "drop", TEXT, AT(missing), 0, 0, NETS,
@@ -187,6 +209,8 @@ static const option_row OPTIONS[] = {
      "or a link"},
     {"start", "A,B,...", LIST, AT(start), 0, 0, COMPARE_DIST,
      "customary parameters to begin from"},
+    {"nested", NULL, FLAG, AT(nested), 0, 0, COMPARE_GLM,
+     "analysis of deviance of two saved models, one within the other"},
     {"interval", "P", NUMBER, AT(interval), 1e-12, 1 - 1e-12, PREDICT,
      "probability of the central interval; 0.9"},
     {"out", "FILE", TEXT, AT(out), 0, 0, FITS | PREDICT | RACES,
@@ -195,6 +219,13 @@ static const option_row OPTIONS[] = {
     {"out", "FILE", TEXT, AT(out), 0, 0, NETS,
      "the model (net) or table (compare), .csv or .tsv"},
     {"onnx", "FILE", TEXT, AT(onnx), 0, 0, NET, "the network as ONNX"},
+    {"stream", NULL, FLAG, AT(stream), 0, 0, GLM,
+     "read the data in every pass instead of holding them; by itself where\n"
+     "                             they would take half of the memory"},
+    {"residuals", "FILE", TEXT, AT(residuals), 0, 0, GLM,
+     "residuals, leverages and Cook's distances by row, as CSV"},
+    {"plot", "FILE", TEXT, AT(plot), 0, 0, GLM,
+     "diagnostic picture, .svg or .png, drawn by gnuplot"},
     {"plot", "FILE", TEXT, AT(plot), 0, 0, RACES | NETS,
      "the picture, .svg or .png, drawn by gnuplot"},
     {"trace", "FILE", TEXT, AT(trace), 0, 0, FITS | NET,
@@ -218,10 +249,13 @@ static const command_row COMMANDS[] = {
     {"dist", DIST, 1, 1, "natgrad dist DATA --column Y --family NAME",
      "Fits a distribution by maximum likelihood.",
      "natgrad dist failures.csv --column hours --family weibull"},
-    {"glm", GLM, 1, 1, "natgrad glm DATA --target Y --family NAME",
-     "Fits a generalised linear model by Fisher scoring.",
-     "natgrad glm births.csv --target case --family binomial \\\n"
-     "      --features age,parity --out model.safetensors"},
+    {"glm", GLM, 1, 1,
+     "natgrad glm DATA --formula FORMULA|--target Y --family NAME",
+     "Fits a generalised linear model by Fisher scoring. Families gaussian,\n"
+     "binomial, poisson, gamma, inverse-gaussian, negative-binomial, "
+     "multinomial,\nordinal, beta, tweedie.",
+     "natgrad glm births.csv --formula 'case ~ age * parity' \\\n"
+     "      --family binomial --out model.safetensors"},
     {"net", NET, 1, 1, "natgrad net DATA --target Y [--layers LAYERS]",
      "Trains a network by K-FAC.",
      "natgrad net digits.csv --target digit --family categorical \\\n"
@@ -234,9 +268,11 @@ static const command_row COMMANDS[] = {
     {"kl", KL, 2, 3, "natgrad kl MODEL MODEL [DATA]",
      "Mean KL divergence of two saved models on the same inputs, both ways.",
      "natgrad kl a.safetensors b.safetensors data.csv"},
-    {"compare glm", COMPARE_GLM, 1, 1,
+    {"compare glm", COMPARE_GLM, 1, 2,
      "natgrad compare glm DATA --target Y --family NAME",
-     "Races optimisers from one start, each tuned over its rate.",
+     "Races optimisers from one start, each tuned over its rate. Or\n"
+     "  natgrad compare glm --nested MODEL MODEL\n"
+     "the analysis of deviance of two models that natgrad glm --out saved.",
      "natgrad compare glm digits.csv --target digit --family multinomial \\\n"
      "      --l2 1e-3 --out race.tsv --plot race.svg"},
     {"compare net", COMPARE_NET, 1, 1,
@@ -276,7 +312,10 @@ static void print_help(const command_row *command) {
                  o->argument ? o->argument : "");
         printf("  %-26s %s\n", left, o->help);
     }
-    if (command->bit & (NETS | PREDICT))
+    if (command->bit & GLMS)
+        puts("\nDATA is CSV, gzipped or not, \"-\" for standard input, or a "
+             "two-dimensional NPY,\nwhose columns are V1, V2, ...");
+    else if (command->bit & (NETS | PREDICT))
         puts("\nDATA is CSV, NPY or IDX, gzipped or not (arrays for networks); "
              "CSV may be\n\"-\", standard input.");
     else if (command->bit & READS)
@@ -322,6 +361,42 @@ static int add_file(const char *name, const char *text, cli_list *list) {
     return CLI_DONE;
 }
 
+/* Pieces lie one behind the other in the text. A comma within a level is part
+ * of it: what follows a comma that separates has a "=". */
+static int add_pairs(const char *name, const char *text, cli_list *list) {
+    size_t used = 0, count = 0, pieces = list->count;
+    for (size_t i = 0; i < list->count; i++)
+        used += strlen(list->item[i]) + 1;
+    size_t end = used + strlen(text) + 1;
+    char *grown = realloc(list->text, end);
+    if (!grown)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    list->text = grown;
+    strcpy(grown + used, text);
+    for (char *comma = strchr(grown + used, ','); comma;
+         comma = strchr(comma + 1, ',')) {
+        size_t next = strcspn(comma + 1, ",=");
+        if (comma[1 + next] == '=')
+            *comma = '\0';
+    }
+    for (size_t at = used; at < end; at += strlen(grown + at) + 1)
+        pieces++;
+    const char **item = realloc(list->item, pieces * sizeof *item);
+    if (!item)
+        return cli_complain(CLI_RESOURCES, "out of memory");
+    list->item = item;
+    list->count = pieces;
+    for (size_t at = 0; at < end; at += strlen(grown + at) + 1) {
+        const char *equals = strchr(grown + at, '=');
+        if (!equals || equals == grown + at || !equals[1])
+            return cli_complain(CLI_USAGE,
+                                "--%s: expected COLUMN=LEVEL, found \"%s\"",
+                                name, grown + at);
+        item[count++] = grown + at;
+    }
+    return CLI_DONE;
+}
+
 static int parse_number(const option_row *o, const char *text, double *out) {
     char *end;
     errno = 0;
@@ -358,6 +433,8 @@ static int set_option(const option_row *o, const char *text,
         return parse_list(o->name, text, (cli_list *)(void *)at);
     case FILES:
         return add_file(o->name, text, (cli_list *)(void *)at);
+    case PAIRS:
+        return add_pairs(o->name, text, (cli_list *)(void *)at);
     case NUMBER:
     case COUNT:
         return parse_number(o, text, (double *)(void *)at);
@@ -373,6 +450,7 @@ static void set_defaults(const command_row *command, cli_options *o) {
     o->rate = o->max_iter = o->tol = -1;
     o->fisher_samples = o->seed = o->threads = 1;
     o->tune_iter = 50;
+    o->power = (double)NAN;
     if (!(command->bit & NETS))
         return;
     o->batch = o->first_batch = o->epochs = o->seconds = o->patience =
@@ -397,75 +475,15 @@ static void fill_long_options(const command_row *command,
     table[count] = (struct option){NULL, 0, NULL, 0};
 }
 
-static bool is(const char *a, const char *b) {
-    return a && strcmp(a, b) == 0;
-}
-
-static int contradiction(const char *a, const char *b) {
-    return cli_complain(CLI_USAGE, "--%s and --%s contradict each other", a, b);
-}
-
-/* An excluded column cannot be used. */
-static int check_excluded(const cli_options *o) {
-    const char *const role[] = {"target", "weights", "offset", "trials"};
-    const char *const name[] = {o->target, o->weights, o->offset, o->trials};
-    for (size_t i = 0; i < o->exclude.count; i++) {
-        for (size_t j = 0; j < sizeof role / sizeof *role; j++) {
-            if (is(name[j], o->exclude.item[i]))
-                return contradiction("exclude", role[j]);
-        }
-    }
-    return CLI_DONE;
-}
-
-static int check_contradictions(const command_row *command,
-                                const cli_options *o) {
-    if (o->column && o->columns.count)
-        return contradiction("column", "columns");
-    if (o->trace && !is(o->trace, "-") && is(o->out, o->trace))
-        return contradiction("out", "trace");
-    if (o->features.count && o->exclude.count)
-        return contradiction("features", "exclude");
-    bool sampled = o->fisher ? is(o->fisher, "sampled") : command->bit & NETS;
-    if (o->fisher_samples != 1 && !sampled)
-        return cli_complain(CLI_USAGE,
-                            "--fisher-samples goes with --fisher sampled");
-    if ((command->bit & (FITS | NET)) && is(o->out, "-") && is(o->trace, "-"))
-        return contradiction("out -", "trace -");
-    if (o->json && is(o->out, "-"))
-        return contradiction("json", "out -");
-    if (o->json && is(o->trace, "-"))
-        return contradiction("json", "trace -");
-    if (o->json && is(o->onnx, "-"))
-        return contradiction("json", "onnx -");
-    return check_excluded(o);
-}
-
-static int check_plot(const cli_options *o) {
-    const char *dot = o->plot ? strrchr(o->plot, '.') : NULL;
-    if (!o->plot || (dot && (is(dot, ".svg") || is(dot, ".png"))))
-        return CLI_DONE;
-    return cli_complain(CLI_USAGE,
-                        "--plot: expected a name that ends in .svg or .png, "
-                        "found \"%s\"",
-                        o->plot);
-}
-
 static int check(const command_row *command, const cli_options *options) {
     if (options->positionals < command->least)
         return cli_complain(CLI_USAGE, "expected: %s", command->usage);
-    if (options->missing && strcmp(options->missing, "drop") != 0)
+    if (command->bit == COMPARE_GLM && !options->nested &&
+        options->positionals > 1)
         return cli_complain(CLI_USAGE,
-                            "--missing: expected \"drop\", found \"%s\"",
-                            options->missing);
-    if ((command->bit & (GLMS | DISTS)) && !options->family)
-        return cli_complain(CLI_USAGE, "expected --family");
-    if ((command->bit & (GLMS | NETS)) && !options->target)
-        return cli_complain(CLI_USAGE, "expected --target");
-    if ((command->bit & DISTS) && !options->column && !options->columns.count)
-        return cli_complain(CLI_USAGE, "expected --column or --columns");
-    int status = check_plot(options);
-    return status == CLI_DONE ? check_contradictions(command, options) : status;
+                            "unexpected argument \"%s\"; expected: %s",
+                            options->positional[1], command->usage);
+    return cli_check_options(options);
 }
 
 int cli_parse(int argc, char **argv, const char *name, cli_options *options,
@@ -525,7 +543,8 @@ void cli_options_free(cli_options *options) {
                          &options->exclude,    &options->categorical,
                          &options->optimizers, &options->parametrizations,
                          &options->start,      &options->rates,
-                         &options->tests,      &options->test_targets};
+                         &options->tests,      &options->test_targets,
+                         &options->references};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         free(lists[i]->text);
         free(lists[i]->item);

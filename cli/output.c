@@ -36,57 +36,162 @@ static int print_json(ng_ctx *ctx, const ng_model *model, json_t *extra) {
     return cli_print_json(object);
 }
 
+/* What stands before a row: thresholds go by their levels alone. */
+static void parameter_name(const ng_parameter *p, bool threshold, char *out,
+                           size_t size) {
+    snprintf(out, size, "%s%s%s", p->level ? p->level : "",
+             p->level && !threshold ? ": " : "", threshold ? "" : p->term);
+}
+
 /* Widest name, for the first column. */
 static int name_width(const ng_summary *s) {
     size_t widest = 4;
+    char name[256];
     for (size_t i = 0; i < s->parameters; i++) {
-        const ng_parameter *p = &s->parameter[i];
-        size_t width = strlen(p->term) + (p->level ? strlen(p->level) + 2 : 0);
+        parameter_name(&s->parameter[i], i >= s->parameters - s->thresholds,
+                       name, sizeof name);
+        size_t width = strlen(name);
         widest = width > widest ? width : widest;
     }
     return widest > 40 ? 40 : (int)widest;
 }
 
-static void print_parameters(const ng_summary *s) {
-    enum { MOST = 60 };
-    bool glm = strcmp(s->learner, "glm") == 0;
-    int width = name_width(s);
-    printf("\n%-*s %14s %12s", width, "", "estimate", "std.error");
-    if (glm)
-        printf(" %9s %9s", isfinite(s->df_residual) ? "statistic" : "", "p");
-    putchar('\n');
-    for (size_t i = 0; i < s->parameters && i < MOST; i++) {
-        const ng_parameter *p = &s->parameter[i];
-        char name[256];
-        snprintf(name, sizeof name, "%s%s%s", p->level ? p->level : "",
-                 p->level ? ": " : "", p->term);
-        printf("%-*.*s %14.7g %12.5g", width, width, name, p->estimate,
-               p->std_error);
-        if (glm)
-            printf(" %9.3f %9.3g", p->statistic, p->p_value);
-        putchar('\n');
-    }
-    if (s->parameters > MOST)
-        printf("... and %zu more; --json or --out has them all\n",
-               s->parameters - MOST);
+static bool is_glm(const ng_summary *s) {
+    return strcmp(s->learner, "glm") == 0;
 }
 
-static void print_table(const ng_summary *s) {
+/* A combination of earlier columns has nothing to show. */
+static void print_aliased(void) {
+    printf(" %14s %12s %9s %9s %10s %10s\n", "-", "-", "-", "-", "-", "-");
+}
+
+static void print_rows(const ng_summary *s, size_t first, size_t count) {
+    enum { MOST = 60 };
+    int width = name_width(s);
+    bool thresholds = first >= s->parameters - s->thresholds;
+    for (size_t i = first; i < first + count && i < first + MOST; i++) {
+        const ng_parameter *p = &s->parameter[i];
+        char name[256];
+        parameter_name(p, thresholds, name, sizeof name);
+        printf("%-*.*s", width, width, name);
+        if (p->aliased) {
+            print_aliased();
+            continue;
+        }
+        printf(" %14.7g %12.5g", p->estimate, p->std_error);
+        if (is_glm(s))
+            printf(" %9.3f %9.3g %10.4g %10.4g", p->statistic, p->p_value,
+                   p->lower, p->upper);
+        putchar('\n');
+    }
+    if (count > MOST)
+        printf("... and %zu more; --json or --out has them all\n",
+               count - MOST);
+}
+
+static void print_parameters(const ng_summary *s) {
+    size_t coefficients = s->parameters - s->thresholds;
+    char lower[32], upper[32];
+    double tail = 50 * (1 - s->interval_level);
+    printf("\n%-*s %14s %12s", name_width(s), "", "estimate", "std.error");
+    snprintf(lower, sizeof lower, "%.4g %%", tail);
+    snprintf(upper, sizeof upper, "%.4g %%", 100 - tail);
+    if (is_glm(s))
+        printf(" %9s %9s %10s %10s", "statistic", "p", lower, upper);
+    putchar('\n');
+    print_rows(s, 0, coefficients);
+    if (s->thresholds) {
+        printf("thresholds\n");
+        print_rows(s, coefficients, s->thresholds);
+    }
+}
+
+/* Each term once, whatever the levels that it stands for. */
+static void print_terms(const ng_summary *s, bool aliased) {
+    const char *separator = "";
+    for (size_t i = 0; i < s->parameters; i++) {
+        const ng_parameter *p = &s->parameter[i];
+        bool seen = false;
+        if (!(aliased ? p->aliased : p->infinite))
+            continue;
+        for (size_t j = 0; j < i && !seen; j++) {
+            const ng_parameter *q = &s->parameter[j];
+            seen = (aliased ? q->aliased : q->infinite) &&
+                   strcmp(p->term, q->term) == 0;
+        }
+        if (!seen)
+            printf("%s%s", separator, p->term);
+        separator = seen ? separator : ", ";
+    }
+}
+
+static void print_notes(const ng_summary *s) {
+    bool aliased = false;
+    for (size_t i = 0; i < s->parameters; i++)
+        aliased = aliased || s->parameter[i].aliased;
+    if (aliased) {
+        printf("aliased, being combinations of the columns before them: ");
+        print_terms(s, true);
+        putchar('\n');
+    }
+    if (s->separation == NG_SEPARATION_NONE)
+        return;
+    printf("%s separation: ", s->separation == NG_SEPARATION_COMPLETE
+                                  ? "complete"
+                                  : "quasi-complete");
+    if (s->firth) {
+        puts("without --firth there would be no finite estimates");
+        return;
+    }
+    printf("the maximum is at infinity in ");
+    print_terms(s, false);
+    puts("; --firth gives finite estimates");
+}
+
+static void print_head(const ng_summary *s) {
     printf("%s, family %s", s->learner, s->family);
+    if (isfinite(s->power))
+        printf(" of power %g", s->power);
     if (s->link)
         printf(", link %s", s->link);
     printf(", n = %.10g\n", s->n);
+    if (s->formula)
+        printf("%s\n", s->formula);
+    if (s->thresholds)
+        return;
     if (s->levels == 2)
         printf("models %s = \"%s\" (the other level is \"%s\")\n",
                s->target ? s->target : "y", s->level[1], s->level[0]);
     else if (s->levels)
         printf("reference level \"%s\"\n", s->level[0]);
-    print_parameters(s);
+}
+
+static void print_dispersion(const ng_summary *s) {
+    static const char *const KINDS[] = {"Pearson", "deviance",
+                                        "maximum likelihood"};
+    printf(", dispersion %.6g", s->dispersion);
+    if (s->dispersion != 1)
+        printf(" (%s)", KINDS[s->dispersion_kind]);
     putchar('\n');
-    if (isfinite(s->deviance))
-        printf("deviance %.8g (null %.8g), residual df %.0f, dispersion "
-               "%.6g\n",
-               s->deviance, s->null_deviance, s->df_residual, s->dispersion);
+}
+
+static void print_table(const ng_summary *s) {
+    print_head(s);
+    print_parameters(s);
+    print_notes(s);
+    putchar('\n');
+    if (isinf(s->theta))
+        printf("theta is infinite: the Poisson model is the best fit\n");
+    else if (isfinite(s->theta))
+        printf("theta %.7g, std.error %.5g\n", s->theta, s->theta_std_error);
+    if (isfinite(s->deviance)) {
+        printf("deviance %.8g (null %.8g), residual df %.6g", s->deviance,
+               s->null_deviance, s->df_residual);
+        print_dispersion(s);
+    }
+    if (s->l2 > 0)
+        printf("effective degrees of freedom %.6g (l2 %g)\n", s->df_effective,
+               s->l2);
     printf("log-likelihood %.10g, AIC %.8g, BIC %.8g\n", s->log_likelihood,
            s->aic, s->bic);
     printf("loss %.8g nats per example", s->loss);

@@ -47,7 +47,13 @@ int cli_predict(const cli_options *options) {
     ng_frame *frame = NULL;
     ng_prediction *prediction = NULL;
     ng_writer *writer = NULL;
-    double interval = options->interval > 0 ? options->interval : 0.9;
+    ng_predict_options how;
+    ng_predict_options_init(&how);
+    how.std_errors = options->with_std_errors;
+    if (options->interval > 0)
+        how.interval = options->interval;
+    if (options->level > 0)
+        how.level = options->level;
     int status = cli_context(options, &ctx);
     if (status == CLI_DONE && cli_is_net(ctx, options->positional[0])) {
         status = cli_predict_net(ctx, options);
@@ -64,8 +70,8 @@ int cli_predict(const cli_options *options) {
         status = cli_read_for_model(ctx, options, model, options->positional[1],
                                     any_rows, &frame);
     if (status == CLI_DONE)
-        status = cli_fail(
-            ctx, ng_model_predict(model, frame, interval, &prediction));
+        status =
+            cli_fail(ctx, ng_model_predict(model, frame, &how, &prediction));
     if (status == CLI_DONE)
         status =
             cli_fail(ctx, ng_writer_open(ctx, options->out ? options->out : "-",

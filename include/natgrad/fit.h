@@ -70,6 +70,7 @@ NG_API void ng_fit_options_init(ng_fit_options *options);
     X(NG_MAX_ITER, "iteration limit reached")                                  \
     X(NG_NO_DESCENT, "no step lowers the objective")                           \
     X(NG_FLAT, "the Fisher vanishes where the gradient does not")              \
+    X(NG_SEPARATED, "the data separate: the likelihood has no maximum")        \
     X(NG_DIVERGED, "the objective or its gradient is not finite")              \
     X(NG_STOPPED, "stopped by request")
 #define NG_ENUMERATOR(name, key) name,

@@ -41,6 +41,9 @@ void ngi_free(ng_ctx *ctx, void *block);
 char *ngi_strdup(ng_ctx *ctx, const char *text);
 char *ngi_strndup(ng_ctx *ctx, const char *text, size_t length);
 
+/* Of a clock that only runs forward. */
+double ngi_seconds(void);
+
 bool ngi_cancelled(const ng_ctx *ctx);
 size_t ngi_threads(const ng_ctx *ctx);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void *default_alloc(void *user, size_t size) {
     (void)user;
@@ -76,6 +77,12 @@ const char *ng_error(const ng_ctx *ctx) {
 
 void ng_cancel(ng_ctx *ctx) {
     ctx->cancelled = 1;
+}
+
+double ngi_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 bool ngi_cancelled(const ng_ctx *ctx) {

@@ -1,65 +1,117 @@
-/* The design of a linear predictor: which columns of a frame become which
- * columns of X. A factor of k levels becomes k-1 indicators, the first level
- * being the reference (treatment contrasts). */
+/* The design of a linear predictor: from a formula, or a list of columns, to
+ * the columns of X, block by block of rows. R's meaning: treatment contrasts,
+ * full indicators where a factor's lower-order term is absent. */
 #ifndef NGI_DESIGN_H
 #define NGI_DESIGN_H
 
-#include "base/base.h"
-#include "natgrad/data.h"
+#include "data/table.h"
+#include "learner/levels.h"
 
-typedef struct ngi_levels {
-    size_t count;
-    char **name;
-} ngi_levels;
+enum { NGI_NAME_SIZE = 512 }; /* longest term that is kept whole */
 
-/* A copy of a name; NG_EDATA unless it is UTF-8, which JSON and model files
- * require. */
-ng_status ngi_name_copy(ng_ctx *ctx, const char *name, char **out);
-ng_status ngi_levels_copy(ng_ctx *ctx, size_t count, const char *const *name,
-                          ngi_levels *out);
-void ngi_levels_free(ng_ctx *ctx, ngi_levels *levels);
-
-typedef struct ngi_term {
+/* A column of the table that the formula speaks of. */
+typedef struct ngi_variable {
     char *column;
-    ngi_levels levels; /* none for a numeric column */
-} ngi_term;
+    ngi_levels levels; /* in the order used, the reference first; none for a
+                          number */
+} ngi_variable;
+
+/* What is modelled. */
+typedef enum ngi_response {
+    NGI_RESPONSE_NONE,   /* a formula without a left side */
+    NGI_RESPONSE_COLUMN, /* a column as it is, perhaps a factor */
+    NGI_RESPONSE_EXPRESSION /* a number computed: log(y) */,
+    NGI_RESPONSE_COUNTS /* cbind(successes, failures) */
+} ngi_response;
+
+typedef struct ngi_reference {
+    const char *column, *level;
+} ngi_reference;
+
+typedef struct ngi_design_spec {
+    const char *formula;         /* "y ~ a + b:c - 1"; NULL: take `features` */
+    const char *const *features; /* NULL: every column not in `reserved` */
+    size_t feature_count;
+    int intercept; /* beside `features` */
+    /* Columns that "." and the absence of features leave out. */
+    const char *const *reserved;
+    size_t reserved_count;
+    const ngi_reference *reference;
+    size_t references;
+} ngi_design_spec;
+
+typedef struct ngi_expression ngi_expression; /* private to the formula */
 
 typedef struct ngi_design {
     ng_ctx *ctx;
-    int intercept;
-    size_t terms;
-    ngi_term *term;
+    char *formula; /* canonical text; "." and `features` written out, odd names
+                      between backticks */
+    size_t variables;
+    ngi_variable *variable;
+    ngi_response response;
+    char *target;   /* text of the left side; of a column its plain name */
+    bool intercept; /* column 0 is all ones */
+    bool has_offset;
     size_t width; /* columns of X */
+    char **name;  /* of each: "(Intercept)", "a", "b[x]:log(d)" */
+    size_t *term; /* of each: its term, 0 for the intercept, for the
+                     analysis of deviance */
+    struct ngi_design_terms *terms; /* private to design.c */
 } ngi_design;
 
-/* From the named columns of a frame. NG_EDATA for a factor of one level. */
-ng_status ngi_design_create(ng_ctx *ctx, const ng_frame *frame,
-                            const char *const *features, size_t count,
-                            int intercept, ngi_design **out);
-/* An empty design of `terms` terms, to be filled by a reader. */
-ng_status ngi_design_allocate(ng_ctx *ctx, size_t terms, int intercept,
-                              ngi_design **out);
-void ngi_design_measure(ngi_design *design); /* sets width from the terms */
+/* Reads the formula against the table's columns. NG_EUSAGE for a formula that
+ * cannot be read: what was expected, and where (character). NG_EDATA for a
+ * column that is missing, a factor of one level, a factor where a number is
+ * needed, a reference that is no level. */
+ng_status ngi_design_create(ng_ctx *ctx, const ngi_table *table,
+                            const ngi_design_spec *spec, ngi_design **out);
+/* From what was saved: the canonical formula and the variables (copied). */
+ng_status ngi_design_restore(ng_ctx *ctx, const char *formula,
+                             const ngi_variable *variables, size_t count,
+                             ngi_design **out);
 void ngi_design_destroy(ngi_design **design);
 
-/* X (rows x width, row-major) from a frame that has the columns; NG_EDATA
- * names a missing column, a wrong kind or an unseen level. */
-ng_status ngi_design_fill(const ngi_design *design, const ng_frame *frame,
-                          double *X);
+/* Leaves the column of ones out: the intercept counted for the coding of
+ * factors, and something else takes its place (an ordinal's thresholds). */
+void ngi_design_hide_intercept(ngi_design *design);
 
-/* "(Intercept)", "name" or "name[level]" of column j. */
-void ngi_design_name(const ngi_design *design, size_t j, char *out,
-                     size_t size);
+/* Whether variable v is needed for X and the offset, or for the left side
+ * alone. */
+bool ngi_design_is_input(const ngi_design *design, size_t v);
 
-/* The column `name` of a frame, and whether it is numeric: NG_EDATA else. */
-ng_status ngi_require_column(ng_ctx *ctx, const ng_frame *frame,
-                             const char *name, const ng_column **out);
-ng_status ngi_require_numeric(ng_ctx *ctx, const ng_frame *frame,
-                              const char *name, const ng_column **out);
+/* Where a table has the variables. */
+typedef struct ngi_design_binding {
+    ng_ctx *ctx;
+    const ngi_design *design;
+    size_t *column; /* of each variable; SIZE_MAX where not needed */
+    double **map;   /* of each factor: own level index to the design's */
+    unsigned char *reading; /* of each variable: private to the design */
+} ngi_design_binding;
 
-/* values[i] = index in `levels` of row i's level. */
-ng_status ngi_match_levels(ng_ctx *ctx, const ng_frame *frame,
-                           const ng_column *column, const ngi_levels *levels,
-                           double *values, size_t stride);
+/* NG_EDATA names a missing column, a wrong kind, or an unseen level and its
+ * row. Without the target, the left side's variables may be absent. */
+ng_status ngi_design_bind(const ngi_design *design, const ngi_table *table,
+                          bool with_target, ngi_design_binding *out);
+void ngi_design_unbind(ngi_design_binding *binding);
+
+/* Doubles of scratch that a block of so many rows needs. */
+size_t ngi_design_work(const ngi_design *design, size_t rows);
+/* x[j] (width pointers) at the columns of X over a block: into the table's own
+ * memory where a column is one of its numbers, into `work` else. */
+void ngi_design_columns(const ngi_design_binding *binding,
+                        const ngi_table_block *block, double *work,
+                        const double **x);
+/* The sum of the offset() terms. */
+void ngi_design_offset(const ngi_design_binding *binding,
+                       const ngi_table_block *block, double *work, double *out);
+/* The left side: numbers, level indices, or successes, and failures where
+ * there are counts (else NULL). */
+void ngi_design_response(const ngi_design_binding *binding,
+                         const ngi_table_block *block, double *work, double *y,
+                         double *failures);
+
+/* All of X, row-major (rows x width, ld), for those who need it whole. */
+ng_status ngi_design_fill(const ngi_design_binding *binding,
+                          const ngi_table *table, double *X, size_t ld);
 
 #endif

@@ -1,228 +1,350 @@
 /* glm: generalised linear models by Fisher scoring, which is the natural
  * gradient with a step of one. */
 #include "learner/glm.h"
-#include "numerics/linalg.h"
+
+#include "glm/firth.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 void ng_glm_options_init(ng_glm_options *options) {
-    *options = (ng_glm_options){
-        .intercept = 1, .std_errors = NG_SE_EXPECTED, .standardize = 1};
+    *options = (ng_glm_options){.intercept = 1,
+                                .power = (double)NAN,
+                                .std_errors = NG_SE_EXPECTED,
+                                .level = 0.95,
+                                .standardize = 1};
     ng_fit_options_init(&options->fit);
 }
 
-/* No column can be two of target, weights, offset and trials. */
+/* ---- Options ---- */
+
+/* No column can be two of target, weights, offset, trials and cluster. */
 static ng_status check_roles(ng_ctx *ctx, const ng_glm_options *options) {
     const char *role[] = {options->target, options->weights, options->offset,
-                          options->trials};
+                          options->trials, options->cluster};
     enum { ROLES = sizeof role / sizeof *role };
     for (size_t i = 0; i < ROLES; i++) {
         for (size_t j = i + 1; j < ROLES; j++) {
             if (role[i] && role[j] && strcmp(role[i], role[j]) == 0)
                 return ngi_fail(ctx, NG_EUSAGE,
                                 "column \"%s\" is named twice among target, "
-                                "weights, offset and trials",
+                                "weights, offset, trials and cluster",
                                 role[i]);
+        }
+    }
+    for (size_t i = 0; i < options->feature_count; i++) {
+        for (size_t j = 0; j < ROLES; j++) {
+            if (role[j] && strcmp(role[j], options->features[i]) == 0)
+                return ngi_fail(ctx, NG_EUSAGE,
+                                "column \"%s\" is named as a feature and as "
+                                "something else",
+                                role[j]);
         }
     }
     return NG_OK;
 }
 
+bool ngi_glm_scores(const ng_fit_options *o) {
+    return o->optimizer == NG_NATURAL &&
+           (!o->metric || strcmp(o->metric, "dense") == 0) &&
+           o->fisher == NG_FISHER_EXACT &&
+           (o->step < 0 || o->step == NG_STEP_LINE_SEARCH) &&
+           !(o->rate > 0 && o->rate != 1) && !(o->kl > 0) &&
+           !(o->damping > 0) && o->integrator == NG_EULER;
+}
+
+static ng_status check_std_errors(ng_ctx *ctx, const ng_glm_options *options,
+                                  const ngi_glm_family *family) {
+    bool robust =
+        options->std_errors >= NG_SE_ROBUST && options->std_errors <= NG_SE_HC3;
+    bool corrected = options->std_errors > NG_SE_ROBUST && robust;
+    if (options->cluster && options->std_errors != NG_SE_ROBUST)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "a cluster column goes with robust standard errors");
+    if (robust && family->has_levels && family->kernel)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "family \"%s\" has no robust standard errors",
+                        family->name);
+    if (robust && strcmp(family->name, "beta") == 0)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "family \"beta\" has no robust standard errors");
+    if (!family->kernel && (corrected || options->cluster))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "family \"multinomial\" has robust standard errors "
+                        "of kind HC0 only");
+    return NG_OK;
+}
+
 static ng_status check_options(ng_ctx *ctx, const ng_glm_options *options,
-                               const ngi_glm_family *family) {
+                               const ngi_glm_family *family, bool streams) {
     bool binomial = strcmp(family->name, "binomial") == 0;
-    if (!options->target)
+    bool scores = ngi_glm_scores(&options->fit);
+    if (!options->target && !options->formula)
         return ngi_fail(ctx, NG_EUSAGE, "expected a target column (--target)");
+    if (options->formula && (options->target || options->features))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "a formula names target and features itself");
     if (!(options->l2 >= 0) || isinf(options->l2))
         return ngi_fail(ctx, NG_EUSAGE, "expected l2 >= 0");
+    if (!(options->level > 0 && options->level < 1))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "expected a level between 0 and 1, found %g",
+                        options->level);
     if (options->trials && !binomial)
         return ngi_fail(ctx, NG_EUSAGE,
                         "trials go with family \"binomial\", not \"%s\"",
                         family->name);
-    if (options->offset && !family->variance)
+    if (options->offset && !family->kernel)
         return ngi_fail(ctx, NG_EUSAGE,
                         "family \"multinomial\" takes no offset");
+    if (options->firth && (options->l2 > 0 || !scores ||
+                           (!binomial && strcmp(family->name, "poisson") != 0)))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "bias reduction (Firth) is for families binomial and "
+                        "poisson, by Fisher scoring and without l2");
+    if (options->intervals == NG_INTERVALS_PROFILE &&
+        (options->l2 > 0 || options->firth || !family->kernel ||
+         options->std_errors == NG_SE_NONE))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "profile intervals are of fits with standard errors, "
+                        "without l2 and bias reduction, and not of "
+                        "multinomial models");
+    if (!scores && family->kernel && (family->extras || !family->core))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "family \"%s\" is fitted by Fisher scoring only",
+                        family->name);
+    if (streams && (!scores || options->cluster))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "a stream is fitted by Fisher scoring, without "
+                        "clusters");
+    NG_TRY(check_std_errors(ctx, options, family));
+    NG_TRY(ngi_glm_check_power(ctx, family, options->power));
     return check_roles(ctx, options);
 }
 
-static bool is(const char *a, const char *b) {
-    return a && strcmp(a, b) == 0;
-}
-
-static bool is_special(const ng_glm_options *options, const char *name) {
-    return is(options->target, name) || is(options->weights, name) ||
-           is(options->offset, name) || is(options->trials, name);
-}
-
-/* Every column not otherwise used, unless features are named. */
-static ng_status make_design(const ng_frame *frame,
-                             const ng_glm_options *options, ng_model *model) {
-    ng_ctx *ctx = model->ctx;
-    if (options->features) {
-        for (size_t i = 0; i < options->feature_count; i++) {
-            if (is_special(options, options->features[i]))
-                return ngi_fail(ctx, NG_EUSAGE,
-                                "column \"%s\" is named as a feature and as "
-                                "something else",
-                                options->features[i]);
-        }
-        return ngi_design_create(ctx, frame, options->features,
-                                 options->feature_count, options->intercept,
-                                 &model->design);
-    }
-    size_t columns = ng_frame_columns(frame), count = 0;
-    const char **names = ngi_alloc(ctx, columns, sizeof *names);
-    if (!names)
-        return NG_ENOMEM;
-    for (size_t i = 0; i < columns; i++) {
-        const char *name = ng_frame_column(frame, i)->name;
-        if (!is_special(options, name))
-            names[count++] = name;
-    }
-    ng_status status = ngi_design_create(ctx, frame, names, count,
-                                         options->intercept, &model->design);
-    ngi_free(ctx, names);
-    return status;
-}
+/* ---- Model and design ---- */
 
 static ng_status copy_name(ng_ctx *ctx, const char *from, char **to) {
     return from ? ngi_name_copy(ctx, from, to) : NG_OK;
 }
 
 static ng_status copy_names(const ng_glm_options *options, ng_model *model) {
-    NG_TRY(copy_name(model->ctx, options->target, &model->target));
     NG_TRY(copy_name(model->ctx, options->weights, &model->weights));
     NG_TRY(copy_name(model->ctx, options->offset, &model->offset));
+    NG_TRY(copy_name(model->ctx, options->cluster, &model->cluster));
     return copy_name(model->ctx, options->trials, &model->trials);
 }
 
-static ng_status make_X(const ng_frame *frame, const ng_glm_options *options,
-                        const ng_model *model, ngi_glm_data *data) {
-    data->p = model->design->width;
-    if (data->p == 0)
-        return ngi_fail(data->ctx, NG_EUSAGE,
-                        "expected an intercept or at least one feature");
-    if (options->l2 == 0 && data->used_rows < (double)data->p)
-        return ngi_fail(data->ctx, NG_EDATA,
-                        "%s: %zu coefficients cannot be estimated from %.0f "
-                        "rows; expected more rows, fewer features or --l2",
-                        ng_frame_source(frame), data->p, data->used_rows);
-    data->X = ngi_alloc(data->ctx, data->n, data->p * sizeof *data->X);
-    if (!data->X)
-        return NG_ENOMEM;
-    return ngi_design_fill(model->design, frame, data->X);
+/* "column=level": split at the first sign whose left side is a column. */
+static ng_status split_reference(ng_ctx *ctx, const ngi_table *table,
+                                 const char *text, char *column,
+                                 ngi_reference *out) {
+    for (const char *sign = strchr(text, '='); sign;
+         sign = strchr(sign + 1, '=')) {
+        size_t length = (size_t)(sign - text);
+        memcpy(column, text, length);
+        column[length] = '\0';
+        *out = (ngi_reference){column, sign + 1};
+        if (ngi_table_find(table, column, NULL))
+            return NG_OK;
+    }
+    return ngi_fail(ctx, NG_EUSAGE,
+                    "reference \"%s\": expected COLUMN=LEVEL with a column of "
+                    "the data",
+                    text);
 }
 
-/* The run holds the dispersion fixed, which changes no estimate, at Pearson's
- * statistic of the constant model: then what it measures is in nats of a model
+static ng_status split_references(ng_ctx *ctx, const ngi_table *table,
+                                  const ng_glm_options *options, char *text,
+                                  ngi_reference *out) {
+    for (size_t i = 0; i < options->reference_count; i++) {
+        NG_TRY(
+            split_reference(ctx, table, options->references[i], text, &out[i]));
+        text += strlen(options->references[i]) + 1;
+    }
+    return NG_OK;
+}
+
+static ng_status make_design(const ngi_table *table,
+                             const ng_glm_options *options, ng_model *model) {
+    ng_ctx *ctx = model->ctx;
+    const char *reserved[5];
+    size_t count = 0, size = 1;
+    const char *names[] = {options->target, options->weights, options->offset,
+                           options->trials, options->cluster};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i])
+            reserved[count++] = names[i];
+    }
+    for (size_t i = 0; i < options->reference_count; i++)
+        size += strlen(options->references[i]) + 1;
+    char *text = ngi_alloc(ctx, size, 1);
+    ngi_reference *reference =
+        ngi_alloc(ctx, options->reference_count, sizeof *reference);
+    ngi_design_spec spec = {.formula = options->formula,
+                            .features = options->features,
+                            .feature_count = options->feature_count,
+                            .intercept = options->intercept,
+                            .reserved = reserved,
+                            .reserved_count = count,
+                            .reference = reference,
+                            .references = options->reference_count};
+    ng_status status = text && reference ? split_references(ctx, table, options,
+                                                            text, reference)
+                                         : NG_ENOMEM;
+    if (status == NG_OK)
+        status = ngi_design_create(ctx, table, &spec, &model->design);
+    ngi_free(ctx, text);
+    ngi_free(ctx, reference);
+    NG_TRY(status);
+    const char *target =
+        options->formula ? model->design->target : options->target;
+    if (!target)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "formula: expected a left side, as in \"y ~ %s\"",
+                        options->formula);
+    NG_TRY(ngi_name_copy(ctx, target, &model->target));
+    if (model->design->response == NGI_RESPONSE_COUNTS &&
+        strcmp(model->glm->name, "binomial") != 0)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "cbind(successes, failures) goes with family "
+                        "\"binomial\", not \"%s\"",
+                        model->glm->name);
+    /* Thresholds are the intercepts of an ordinal model. */
+    if (model->glm->has_levels && model->glm->kernel)
+        ngi_design_hide_intercept(model->design);
+    return ngi_model_set_formula(model);
+}
+
+static ng_status init_family(const ng_glm_options *options, ng_model *model) {
+    const ngi_glm_family *family = model->glm;
+    model->summary.power = options->power;
+    ngi_model_measure(model);
+    if (!family->core)
+        return NG_OK;
+    size_t size = family->has_levels ? model->levels.count : 1;
+    return ng_family_init(model->ctx, family->core, size, &model->family);
+}
+
+/* ---- One predictor ---- */
+
+/* The dispersion at which decrements are measured, which changes no estimate:
+ * Pearson's statistic of the constant model. Then they are in nats of a model
  * of the right spread, whatever the units of y. */
-static double pilot_dispersion(const ngi_glm_family *family,
-                               const ngi_glm_data *data) {
-    double mean = 0, sum = 0;
+static double pilot_dispersion(const ngi_glm_fit *fit) {
+    const ngi_glm_family *family = fit->model->glm;
+    const ngi_glm_totals *t = &fit->data.totals;
     if (!family->dispersion)
         return 1;
-    for (size_t i = 0; i < data->n; i++)
-        mean += (data->weight ? data->weight[i] : 1) / data->total_weight *
-                data->y[i];
-    for (size_t i = 0; i < data->n; i++) {
-        double w = data->weight ? data->weight[i] : 1, r = data->y[i] - mean;
-        sum += w / data->total_weight * r * r;
-    }
-    double pilot = sum / family->variance(mean);
+    ngi_glm_law law = {
+        .mean = t->mean, .dispersion = 1, .power = fit->options->power};
+    double pilot = t->spread / t->weight / family->variance(&law);
     return pilot > DBL_MIN && isfinite(pilot) ? pilot : 1;
 }
 
-static ng_status make_problem(const ng_glm_options *options, ng_model *model,
-                              ngi_glm_data *data, ng_problem **out) {
-    ng_model_spec spec = {0};
-    ngi_glm_blocks(model, &ng_predictor_fixed, &spec);
-    ng_rows rows = {.count = data->n,
-                    .y = data->y,
-                    .weight = data->weight,
-                    .X = {data->X},
-                    .offset = {data->offset}};
-    NG_TRY(ng_memory_source_init(data->ctx, &rows, &model->family, spec.block,
-                                 &data->memory, &spec.source));
-    data->source = spec.source;
-    for (size_t j = 0; j < data->p; j++) {
-        bool free_of_charge = options->intercept && j == 0;
-        /* l2 stands beside a loss of dispersion 1. */
-        double ridge = options->l2 / model->pilot;
-        data->ridge[j] =
-            free_of_charge ? 0 : ridge / (data->scale[j] * data->scale[j]);
-    }
-    spec.ridge = options->l2 > 0 ? data->ridge : NULL;
-    spec.shift = data->shift;
-    spec.scale = data->scale;
-    return ng_model_problem_create(data->ctx, &spec, out);
-}
-
-static ng_status run(const ng_glm_options *options,
-                     const ngi_glm_family *family, ng_model *model,
-                     ngi_glm_data *data, ng_problem *problem) {
-    ng_report report;
-    ng_fit *fit = NULL;
-    double *theta = ngi_alloc(data->ctx, problem->dim, sizeof *theta);
-    if (!theta)
+static ng_status prepare(ngi_glm_fit *fit) {
+    const ng_glm_options *options = fit->options;
+    ng_model *model = fit->model;
+    size_t width = fit->data.rows.width, dim = width + model->extras;
+    if (dim == 0)
+        return ngi_fail(fit->ctx, NG_EUSAGE,
+                        "expected an intercept or at least one feature");
+    model->glm->kernel(&model->family, model->links[0], options->power,
+                       model->levels.count, &fit->kernel);
+    model->pilot = pilot_dispersion(fit);
+    fit->theta = ngi_alloc(fit->ctx, dim, sizeof *fit->theta);
+    fit->ridge = ngi_alloc(fit->ctx, width, sizeof *fit->ridge);
+    if (!fit->theta || !fit->ridge)
         return NG_ENOMEM;
-    ng_status status;
-    NG_TRY_GOTO(ngi_glm_start(options, family, model, data, problem, theta));
-    NG_TRY_GOTO(ng_fit_create(problem, &options->fit, theta, &fit));
-    NG_TRY_GOTO(ng_fit_run(fit, options->monitor, options->user, &report));
-    ngi_model_record_run(model, &report);
-    NG_TRY_GOTO(ngi_glm_conclude(options, family, model, data, problem,
-                                 ng_fit_theta(fit)));
-fail:
-    ng_fit_destroy(&fit);
-    ngi_free(data->ctx, theta);
-    return status;
+    for (size_t j = model->design->intercept; j < width; j++)
+        fit->ridge[j] = options->l2;
+    ngi_scoring_spec spec = {.rows = &fit->data.rows,
+                             .kernel = &fit->kernel,
+                             .ridge = options->l2 > 0 ? fit->ridge : NULL,
+                             .dispersion = model->pilot};
+    return ngi_scoring_create(fit->ctx, &spec, &fit->scoring);
 }
 
-static ng_status init_family(const ng_glm_options *options,
-                             const ngi_glm_family *family, ng_model *model) {
-    size_t size = family->variance ? 1 : model->levels.count;
-    NG_TRY(ng_family_init(model->ctx, family->family, size, &model->family));
-    NG_TRY(ngi_glm_link(model->ctx, family, options->link, &model->links[0]));
-    /* Dispersion: log coordinate, at its value. */
-    model->links[1] = NG_LINK_LOG;
-    return NG_OK;
+static ng_status run(ngi_glm_fit *fit) {
+    const ng_glm_options *options = fit->options;
+    ngi_scoring_options scoring = {
+        .max_iter = options->fit.max_iter ? options->fit.max_iter : 1000,
+        .tolerance = options->fit.tolerance,
+        .monitor = options->monitor,
+        .user = options->user};
+    /* The Fisher at an answer that others found, and what is aliased there. */
+    ngi_scoring_options look = {.max_iter = 0, .exact = true};
+    ng_report ignored;
+    NG_TRY(ngi_glm_start(fit));
+    if (options->firth) {
+        NG_TRY(ngi_scoring_run(fit->scoring, &look, fit->theta, &ignored));
+        NG_TRY(ngi_firth_run(fit->ctx, &fit->data.rows, &fit->kernel,
+                             ngi_scoring_held(fit->scoring), &scoring,
+                             fit->theta, NULL, &fit->report));
+        return ngi_scoring_run(fit->scoring, &look, fit->theta, &ignored);
+    }
+    if (ngi_glm_scores(&options->fit))
+        return ngi_scoring_run(fit->scoring, &scoring, fit->theta,
+                               &fit->report);
+    NG_TRY(ngi_glm_run_method(fit));
+    return ngi_scoring_run(fit->scoring, &look, fit->theta, &ignored);
+}
+
+static ng_status fit_predictor(ngi_glm_fit *fit) {
+    NG_TRY(prepare(fit));
+    NG_TRY(run(fit));
+    ngi_model_record_run(fit->model, &fit->report);
+    return ngi_glm_conclude(fit);
+}
+
+/* ---- All together ---- */
+
+static void release(ngi_glm_fit *fit) {
+    ngi_scoring_destroy(&fit->scoring);
+    ngi_glm_data_close(&fit->data);
+    ngi_free(fit->ctx, fit->theta);
+    ngi_free(fit->ctx, fit->ridge);
+    ngi_free(fit->ctx, fit->inverse);
+}
+
+static ng_status fit_table(ng_ctx *ctx, const ngi_table *table,
+                           const ng_glm_options *options, ng_model **out) {
+    const ngi_glm_family *family;
+    ngi_glm_fit fit = {.ctx = ctx, .options = options};
+    const char *link;
+    ng_link code;
+    ng_status status;
+    *out = NULL;
+    NG_TRY(ngi_glm_family_find(ctx, options->family, &family));
+    NG_TRY(check_options(ctx, options, family, table->streams));
+    NG_TRY(ngi_glm_link(ctx, family, options->link, &code));
+    link = ngi_glm_link_name(family, code);
+    NG_TRY(ngi_model_create(ctx, true, family->name, link, &fit.model));
+    NG_TRY_GOTO(copy_names(options, fit.model));
+    NG_TRY_GOTO(make_design(table, options, fit.model));
+    NG_TRY_GOTO(ngi_glm_data_open(table, options, fit.model, &fit.data));
+    NG_TRY_GOTO(init_family(options, fit.model));
+    NG_TRY_GOTO(family->kernel ? fit_predictor(&fit)
+                               : ngi_glm_fit_classes(&fit));
+    *out = fit.model;
+    fit.model = NULL;
+fail:
+    release(&fit);
+    ng_model_destroy(&fit.model);
+    return status;
 }
 
 ng_status ng_glm_fit(ng_ctx *ctx, const ng_frame *frame,
                      const ng_glm_options *options, ng_model **out) {
-    const ngi_glm_family *family;
-    const char *link_name = options->link;
-    ng_link link;
-    ng_model *model = NULL;
-    ng_problem *problem = NULL;
-    ngi_glm_data data = {.ctx = ctx};
-    ng_status status;
-    *out = NULL;
-    NG_TRY(ngi_glm_family_find(ctx, options->family, &family));
-    NG_TRY(check_options(ctx, options, family));
-    NG_TRY(ngi_glm_link(ctx, family, options->link, &link));
-    if (!link_name || !family->variance)
-        NG_TRY(ng_glm_default_link(ctx, family->name, &link_name));
-    NG_TRY(ngi_model_create(ctx, true, family->name, link_name, &model));
-    NG_TRY_GOTO(copy_names(options, model));
-    NG_TRY_GOTO(ngi_glm_read(frame, options, family, model, &data));
-    NG_TRY_GOTO(init_family(options, family, model));
-    model->pilot = pilot_dispersion(family, &data);
-    NG_TRY_GOTO(make_design(frame, options, model));
-    NG_TRY_GOTO(make_X(frame, options, model, &data));
-    NG_TRY_GOTO(
-        ngi_glm_standardize(&data, options->intercept, options->standardize));
-    NG_TRY_GOTO(make_problem(options, model, &data, &problem));
-    NG_TRY_GOTO(ngi_model_allocate(model, problem->dim, problem->dim,
-                                   options->std_errors != NG_SE_NONE));
-    NG_TRY_GOTO(run(options, family, model, &data, problem));
-    *out = model;
-    model = NULL;
-fail:
-    ng_problem_destroy(&problem);
-    ngi_glm_data_free(&data);
-    ng_model_destroy(&model);
-    return status;
+    ngi_table table;
+    ngi_table_of_frame(frame, &table);
+    return fit_table(ctx, &table, options, out);
+}
+
+ng_status ng_glm_fit_stream(ng_ctx *ctx, const ng_stream *stream,
+                            const ng_glm_options *options, ng_model **out) {
+    ngi_table table;
+    ngi_table_of_stream(stream, &table);
+    return fit_table(ctx, &table, options, out);
 }

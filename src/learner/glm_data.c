@@ -1,215 +1,442 @@
-/* From a frame to the arrays of a glm fit. */
+/* A table seen through a design: the rows of a glm, block by block, and the
+ * first look at them. */
 #include "learner/glm.h"
 
-#include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
-void ngi_glm_data_free(ngi_glm_data *data) {
-    double *arrays[] = {data->y,      data->weight, data->offset,
-                        data->trials, data->X,      data->shift};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        ngi_free(data->ctx, arrays[i]);
+/* Half of a second-level cache for a block and what becomes of it. */
+enum { CACHE_DOUBLES = 49152, MIN_BLOCK = 64, MAX_BLOCK = 1024 };
+
+static size_t choose_block_rows(size_t width, size_t rows) {
+    size_t count = CACHE_DOUBLES / (width + 8);
+    count = count < MIN_BLOCK ? MIN_BLOCK : count;
+    count = count > MAX_BLOCK ? MAX_BLOCK : count;
+    return count < rows ? count : rows;
 }
 
-static ng_status copy_column(ngi_glm_data *data, const ng_frame *frame,
-                             const char *name, double **out) {
-    const ng_column *column;
-    if (!name)
-        return NG_OK;
-    NG_TRY(ngi_require_numeric(data->ctx, frame, name, &column));
-    *out = ngi_alloc(data->ctx, data->n, sizeof **out);
-    if (!*out)
-        return NG_ENOMEM;
-    memcpy(*out, column->values, data->n * sizeof **out);
-    return NG_OK;
+/* ---- A block ---- */
+
+typedef struct passing {
+    const ngi_glm_data *data;
+    ngi_glm_visit visit;
+    void *user;
+} passing;
+
+static const double *numbers(const ngi_table_block *block, size_t column) {
+    return column == SIZE_MAX ? NULL : block->values[column];
 }
 
-static ng_status bad_cell(const ngi_glm_data *data, const ng_frame *frame,
-                          size_t row, const char *column, const char *expected,
+/* Counts become shares; trials multiply the weight. */
+static void divide_trials(const ngi_glm_worker *w, size_t n,
+                          const double *trials, const double *prior) {
+    for (size_t i = 0; i < n; i++) {
+        w->y[i] = trials[i] > 0 ? w->y[i] / trials[i] : 0;
+        w->weight[i] = trials[i] * (prior ? prior[i] : 1);
+    }
+}
+
+static void make_response(const ngi_glm_data *data, ngi_glm_worker *w,
+                          const ngi_table_block *from, ngi_glm_block *out) {
+    const ngi_design *design = data->model->design;
+    const double *prior = numbers(from, data->weights);
+    const double *trials = numbers(from, data->trials);
+    size_t n = from->count;
+    bool counts = design->response == NGI_RESPONSE_COUNTS;
+    if (design->response == NGI_RESPONSE_NONE)
+        memcpy(w->y, from->values[data->target], n * sizeof *w->y);
+    else
+        ngi_design_response(&data->binding, from, w->work, w->y,
+                            counts ? w->failures : NULL);
+    for (size_t i = 0; counts && i < n; i++)
+        w->trials[i] = w->y[i] + w->failures[i];
+    if (counts)
+        trials = w->trials;
+    out->y = w->y;
+    out->weight = prior;
+    out->trials = trials;
+    if (!trials)
+        return;
+    divide_trials(w, n, trials, prior);
+    out->weight = w->weight;
+}
+
+static void make_offset(const ngi_glm_data *data, ngi_glm_worker *w,
+                        const ngi_table_block *from, ngi_glm_block *out) {
+    const double *column = numbers(from, data->offset);
+    out->offset = column;
+    if (!data->model->design->has_offset)
+        return;
+    ngi_design_offset(&data->binding, from, w->work, w->offset);
+    for (size_t i = 0; column && i < from->count; i++)
+        w->offset[i] += column[i];
+    out->offset = w->offset;
+}
+
+static void make_block(const ngi_glm_data *data, ngi_glm_worker *w,
+                       const ngi_table_block *from, ngi_glm_block *out) {
+    *out =
+        (ngi_glm_block){.first = from->first, .count = from->count, .x = w->x};
+    make_response(data, w, from, out);
+    make_offset(data, w, from, out);
+    /* Last, for the columns live in the scratch that the others used. */
+    ngi_design_columns(&data->binding, from, w->work, w->x);
+}
+
+static void pass_on(void *user, size_t worker, const ngi_table_block *block) {
+    const passing *p = user;
+    ngi_glm_block out;
+    make_block(p->data, &p->data->worker[worker], block, &out);
+    p->visit(p->user, worker, &out);
+}
+
+static ng_status each(const ngi_glm_rows *rows, size_t stride,
+                      ngi_glm_visit visit, void *user) {
+    const ngi_glm_data *data = rows->state;
+    passing p = {data, visit, user};
+    return data->table->each(data->table, rows->block_rows, stride, pass_on,
+                             &p);
+}
+
+/* ---- The first look ---- */
+
+enum { GOOD, BAD_WEIGHT, BAD_TRIALS, BAD_COUNT, BAD_Y, BAD_OFFSET, BAD_X };
+
+static void note(ngi_glm_worker *w, size_t row, int kind, size_t column,
+                 double value) {
+    if (row >= w->finding.row)
+        return;
+    w->finding = (ngi_glm_finding){row, kind, column, value};
+}
+
+static int judge_row(const ngi_glm_data *data, const ngi_glm_block *block,
+                     const double *prior, size_t i, double *value) {
+    const ngi_glm_family *family = data->model->glm;
+    double y = block->y[i];
+    *value = prior ? prior[i] : 1;
+    if (!(*value >= 0) || isinf(*value))
+        return BAD_WEIGHT;
+    if (block->trials) {
+        double trials = *value = block->trials[i];
+        if (!(trials >= 0) || trials != floor(trials) || isinf(trials))
+            return BAD_TRIALS;
+        *value = y = y * trials;
+        double count = rint(y);
+        return fabs(y - count) <= 1e-9 * trials && count >= 0 && count <= trials
+                   ? GOOD
+                   : BAD_COUNT;
+    }
+    *value = y;
+    bool binary = strcmp(family->name, "binomial") == 0 && !prior;
+    if (!family->has_levels && (!family->in_support(y, data->options->power) ||
+                                (binary && y != 0 && y != 1)))
+        return BAD_Y;
+    *value = block->offset ? block->offset[i] : 0;
+    return isfinite(*value) ? GOOD : BAD_OFFSET;
+}
+
+/* Running mean and spread of a block joined to those so far (Chan, Golub &
+ * LeVeque 1979). */
+static void join(ngi_glm_totals *to, const ngi_glm_totals *more) {
+    double total = to->weight + more->weight;
+    if (!(more->weight > 0)) {
+        return;
+    }
+    double gap = more->mean - to->mean, share = more->weight / total;
+    to->spread += more->spread + gap * gap * to->weight * share;
+    to->mean += gap * share;
+    to->offset += (more->offset - to->offset) * share;
+    to->weight = total;
+    to->used += more->used;
+    to->log_weight += more->log_weight;
+    to->trials += more->trials;
+}
+
+static void add_block(const ngi_glm_data *data, ngi_glm_worker *w,
+                      const ngi_glm_block *block) {
+    ngi_glm_totals t = {0};
+    for (size_t i = 0; i < block->count; i++) {
+        double weight = block->weight ? block->weight[i] : 1;
+        t.weight += weight;
+        t.mean += weight * block->y[i];
+        t.offset += weight * (block->offset ? block->offset[i] : 0);
+        t.used += weight > 0;
+        t.log_weight += block->weight && weight > 0 ? log(weight) : 0;
+        t.trials += block->trials && weight > 0 ? block->trials[i] : 0;
+        if (data->level_weight)
+            w->level_weight[(size_t)block->y[i]] += weight;
+    }
+    if (!(t.weight > 0))
+        return;
+    t.mean /= t.weight;
+    t.offset /= t.weight;
+    for (size_t i = 0; i < block->count; i++) {
+        double r = block->y[i] - t.mean;
+        t.spread += (block->weight ? block->weight[i] : 1) * r * r;
+    }
+    join(&w->totals, &t);
+}
+
+static void check_columns(const ngi_glm_data *data, ngi_glm_worker *w,
+                          const ngi_glm_block *block) {
+    size_t work = ngi_design_work(data->model->design, data->rows.block_rows);
+    for (size_t j = 0; j < data->rows.width; j++) {
+        const double *x = block->x[j];
+        double sum = 0;
+        /* The table's own numbers are finite. */
+        if (x < w->work || x >= w->work + work)
+            continue;
+        for (size_t i = 0; i < block->count; i++)
+            sum += x[i] - x[i];
+        for (size_t i = 0; sum != 0 && i < block->count; i++) {
+            if (!isfinite(x[i]))
+                note(w, block->first + i, BAD_X, j, x[i]);
+        }
+    }
+}
+
+static void look(void *user, size_t worker, const ngi_table_block *from) {
+    const ngi_glm_data *data = user;
+    ngi_glm_worker *w = &data->worker[worker];
+    ngi_glm_block block;
+    double value;
+    make_block(data, w, from, &block);
+    for (size_t i = 0; i < block.count; i++) {
+        int kind =
+            judge_row(data, &block, numbers(from, data->weights), i, &value);
+        if (kind != GOOD) {
+            note(w, block.first + i, kind, 0, value);
+            break;
+        }
+    }
+    check_columns(data, w, &block);
+    if (w->finding.row == SIZE_MAX)
+        add_block(data, w, &block);
+}
+
+ng_status ngi_glm_bad_row(const ngi_glm_data *data, size_t row,
+                          const char *column, const char *expected,
                           double found) {
     return ngi_fail(data->ctx, NG_EDATA,
                     "%s: row %zu, column \"%s\": expected %s, found %.6g",
-                    ng_frame_source(frame), ng_frame_record(frame, row), column,
-                    expected, found);
+                    data->table->source, data->table->record(data->table, row),
+                    column, expected, found);
 }
 
-static ng_status read_weights(const ng_frame *frame,
-                              const ng_glm_options *options,
-                              ngi_glm_data *data) {
-    NG_TRY(copy_column(data, frame, options->weights, &data->weight));
-    NG_TRY(copy_column(data, frame, options->trials, &data->trials));
-    NG_TRY(copy_column(data, frame, options->offset, &data->offset));
-    for (size_t i = 0; data->weight && i < data->n; i++) {
-        if (data->weight[i] < 0)
-            return bad_cell(data, frame, i, options->weights, "a weight >= 0",
-                            data->weight[i]);
+static ng_status report(const ngi_glm_data *data,
+                        const ngi_glm_finding *finding) {
+    const ng_model *model = data->model;
+    const ng_glm_options *options = data->options;
+    const ngi_glm_family *family = model->glm;
+    bool binary = strcmp(family->name, "binomial") == 0;
+    switch (finding->kind) {
+    case BAD_WEIGHT:
+        return ngi_glm_bad_row(data, finding->row, options->weights,
+                               "a weight >= 0", finding->value);
+    case BAD_TRIALS:
+        return ngi_glm_bad_row(data, finding->row,
+                               options->trials ? options->trials
+                                               : model->target,
+                               "a whole number of trials", finding->value);
+    case BAD_COUNT:
+        return ngi_glm_bad_row(data, finding->row, model->target,
+                               "a number of successes from 0 to the trials",
+                               finding->value);
+    case BAD_OFFSET:
+        return ngi_glm_bad_row(data, finding->row,
+                               options->offset ? options->offset : "offset()",
+                               "a finite offset", finding->value);
+    case BAD_X:
+        return ngi_fail(data->ctx, NG_EDATA,
+                        "%s: row %zu: term %s: expected a finite number, "
+                        "found %g",
+                        data->table->source,
+                        data->table->record(data->table, finding->row),
+                        model->design->name[finding->column], finding->value);
+    default:
+        break;
     }
-    for (size_t i = 0; data->trials && i < data->n; i++) {
-        double trials = data->trials[i];
-        if (!(trials >= 0) || trials != floor(trials))
-            return bad_cell(data, frame, i, options->trials,
-                            "a whole number of trials", trials);
-    }
-    return NG_OK;
+    return ngi_fail(
+        data->ctx, NG_EDATA,
+        "%s: row %zu, column \"%s\": family \"%s\" expects %s, found %.6g",
+        data->table->source, data->table->record(data->table, finding->row),
+        model->target, family->name,
+        !binary            ? family->support
+        : options->weights ? "a share from 0 to 1"
+                           : "0 or 1",
+        finding->value);
 }
 
-/* Successes out of trials become shares, weighted by the trials. */
-static ng_status apply_trials(const ng_frame *frame,
-                              const ng_glm_options *options,
-                              ngi_glm_data *data) {
-    if (!data->trials)
+static ng_status look_at_rows(ngi_glm_data *data) {
+    const ngi_glm_finding *first = NULL;
+    NG_TRY(
+        data->table->each(data->table, data->rows.block_rows, 1, look, data));
+    for (size_t k = 0; k < data->rows.workers; k++) {
+        ngi_glm_worker *w = &data->worker[k];
+        if (w->finding.row != SIZE_MAX &&
+            (!first || w->finding.row < first->row))
+            first = &w->finding;
+        join(&data->totals, &w->totals);
+        for (size_t l = 0; data->level_weight && l < data->model->levels.count;
+             l++)
+            data->level_weight[l] += w->level_weight[l];
+    }
+    if (first)
+        return report(data, first);
+    data->rows.total_weight = data->totals.weight;
+    data->rows.used = data->totals.used;
+    if (data->totals.weight > 0 && isfinite(data->totals.weight))
         return NG_OK;
-    if (!data->weight) {
-        data->weight = ngi_alloc(data->ctx, data->n, sizeof *data->weight);
-        if (!data->weight)
-            return NG_ENOMEM;
-        for (size_t i = 0; i < data->n; i++)
-            data->weight[i] = 1;
-    }
-    for (size_t i = 0; i < data->n; i++) {
-        double y = data->y[i], m = data->trials[i];
-        if (!(y >= 0 && y <= m && y == floor(y)))
-            return bad_cell(data, frame, i, options->target,
-                            "a number of successes from 0 to the trials", y);
-        data->y[i] = m > 0 ? y / m : 0;
-        data->weight[i] *= m;
-    }
-    return NG_OK;
-}
-
-static ng_status count_weight(const ng_frame *frame,
-                              const ng_glm_options *options,
-                              ngi_glm_data *data) {
-    for (size_t i = 0; i < data->n; i++) {
-        double w = data->weight ? data->weight[i] : 1;
-        data->total_weight += w;
-        data->used_rows += w > 0 ? 1 : 0;
-    }
-    if (data->total_weight > 0)
-        return NG_OK;
+    const char *named =
+        data->options->trials ? data->options->trials : data->options->weights;
     return ngi_fail(data->ctx, NG_EDATA,
                     "%s: column \"%s\": all weights are zero",
-                    ng_frame_source(frame),
-                    options->trials ? options->trials : options->weights);
+                    data->table->source, named ? named : data->model->target);
 }
 
-static ng_status read_classes(const ng_frame *frame, const ng_column *column,
-                              size_t at_least, size_t at_most, ng_model *model,
-                              ngi_glm_data *data) {
-    ng_ctx *ctx = data->ctx;
-    if (column->levels == 1)
-        return ngi_fail(ctx, NG_EDATA,
+/* ---- Opening ---- */
+
+static ng_status find_numeric(const ngi_glm_data *data, const char *name,
+                              size_t *index) {
+    *index = SIZE_MAX;
+    if (!name)
+        return NG_OK;
+    const ng_column *column = ngi_table_find(data->table, name, index);
+    if (!column)
+        return ngi_fail(data->ctx, NG_EDATA, "%s: no column \"%s\"",
+                        data->table->source, name);
+    if (column->levels)
+        return ngi_fail(data->ctx, NG_EDATA,
+                        "%s: column \"%s\": expected numbers, found levels "
+                        "(\"%s\")",
+                        data->table->source, name, column->level[0]);
+    return NG_OK;
+}
+
+static ng_status take_levels(ngi_glm_data *data, size_t count,
+                             const char *const *level) {
+    ng_model *model = data->model;
+    const char *target = model->target;
+    if (count == 1)
+        return ngi_fail(data->ctx, NG_EDATA,
                         "%s: target \"%s\" has one level only (\"%s\"); "
                         "expected two or more",
-                        ng_frame_source(frame), column->name, column->level[0]);
-    if (column->levels < at_least)
-        return ngi_fail(ctx, NG_EDATA,
-                        "%s: target \"%s\" holds numbers; family "
-                        "\"multinomial\" expects levels",
-                        ng_frame_source(frame), column->name);
-    if (column->levels > at_most)
-        return ngi_fail(ctx, NG_EDATA,
+                        data->table->source, target, level[0]);
+    if (!model->glm->has_levels && count != 2)
+        return ngi_fail(data->ctx, NG_EDATA,
                         "%s: target \"%s\" has %zu levels; family "
-                        "\"binomial\" expects two",
-                        ng_frame_source(frame), column->name, column->levels);
-    memcpy(data->y, column->values, data->n * sizeof *data->y);
-    return ngi_levels_copy(ctx, column->levels, column->level, &model->levels);
+                        "\"%s\" expects two",
+                        data->table->source, target, count, model->glm->name);
+    return ngi_levels_copy(data->ctx, count, level, &model->levels);
 }
 
-static ng_status read_numbers(const ng_frame *frame,
-                              const ng_glm_options *options,
-                              const ngi_glm_family *family,
-                              ngi_glm_data *data) {
-    const ng_column *column;
-    NG_TRY(ngi_require_numeric(data->ctx, frame, options->target, &column));
-    memcpy(data->y, column->values, data->n * sizeof *data->y);
-    if (options->trials)
-        return NG_OK;
-    bool binary = strcmp(family->name, "binomial") == 0 && !options->weights;
-    for (size_t i = 0; i < data->n; i++) {
-        double y = data->y[i];
-        if (!family->in_support(y) || (binary && y != 0 && y != 1))
-            return ngi_fail(
-                data->ctx, NG_EDATA,
-                "%s: row %zu, column \"%s\": family \"%s\" expects %s, found "
-                "%.6g",
-                ng_frame_source(frame), ng_frame_record(frame, i),
-                options->target, family->name,
-                binary || strcmp(family->name, "binomial") != 0
-                    ? family->support
-                    : "a share from 0 to 1",
-                y);
+/* The levels of the target, where it has any and the family wants them. */
+static ng_status find_target(ngi_glm_data *data) {
+    ng_model *model = data->model;
+    const ngi_design *design = model->design;
+    bool binomial = strcmp(model->glm->name, "binomial") == 0;
+    const char *const *level = NULL;
+    size_t count = 0;
+    data->target = SIZE_MAX;
+    if (design->response == NGI_RESPONSE_NONE) {
+        const ng_column *column =
+            ngi_table_find(data->table, model->target, &data->target);
+        if (!column)
+            return ngi_fail(data->ctx, NG_EDATA, "%s: no column \"%s\"",
+                            data->table->source, model->target);
+        count = column->levels;
+        level = column->level;
     }
-    return NG_OK;
-}
-
-ng_status ngi_glm_read(const ng_frame *frame, const ng_glm_options *options,
-                       const ngi_glm_family *family, ng_model *model,
-                       ngi_glm_data *data) {
-    const ng_column *target;
-    NG_TRY(ngi_require_column(data->ctx, frame, options->target, &target));
-    data->n = ng_frame_rows(frame);
-    data->y = ngi_alloc(data->ctx, data->n, sizeof *data->y);
-    if (!data->y)
-        return NG_ENOMEM;
-    NG_TRY(read_weights(frame, options, data));
-    if (!family->variance)
-        NG_TRY(read_classes(frame, target, 2, SIZE_MAX, model, data));
-    else if (target->levels && strcmp(family->name, "binomial") == 0 &&
-             !options->trials)
-        NG_TRY(read_classes(frame, target, 2, 2, model, data));
-    else
-        NG_TRY(read_numbers(frame, options, family, data));
-    NG_TRY(apply_trials(frame, options, data));
-    return count_weight(frame, options, data);
-}
-
-/* Shift to near the mean, scale to near the standard deviation, both rounded
- * so that applying them rounds as little as can be: the scale to a power of
- * two, which is exact, the shift to a multiple of the scale (a difference of
- * numbers within a factor of two has no rounding error, Sterbenz 1974; others
- * lose at most half a unit in the last place of the result). Whole numbers,
- * years, pixels come through unchanged. */
-static void choose_coordinates(const ngi_glm_data *data, size_t j, bool centre,
-                               double *shift, double *scale) {
-    double mean = 0, spread = 0, n = (double)data->n;
-    for (size_t i = 0; i < data->n; i++)
-        mean += (data->X[i * data->p + j] - mean) / ((double)i + 1);
-    double about = centre ? mean : 0;
-    for (size_t i = 0; i < data->n; i++) {
-        double r = data->X[i * data->p + j] - about;
-        spread = hypot(spread, r);
-    }
-    spread /= sqrt(n);
-    *shift = 0;
-    *scale = 1;
-    /* A constant column has no spread beyond rounding and stays as it is. */
-    if (!(spread > 4 * DBL_EPSILON * fabs(mean)) || !isfinite(spread))
-        return;
-    int exponent;
-    frexp(spread, &exponent);
-    *scale = ldexp(1, exponent);
-    if (centre)
-        *shift = rint(mean / *scale) * *scale;
-}
-
-ng_status ngi_glm_standardize(ngi_glm_data *data, int intercept, bool wanted) {
-    data->shift = ngi_alloc(data->ctx, 3 * data->p, sizeof *data->shift);
-    if (!data->shift)
-        return NG_ENOMEM;
-    data->scale = data->shift + data->p;
-    data->ridge = data->scale + data->p;
-    for (size_t j = 0; j < data->p; j++) {
-        data->scale[j] = 1;
-        if (!wanted || (intercept && j == 0))
+    for (size_t v = 0;
+         design->response == NGI_RESPONSE_COLUMN && v < design->variables;
+         v++) {
+        if (strcmp(design->variable[v].column, model->target) != 0)
             continue;
-        choose_coordinates(data, j, intercept, &data->shift[j],
-                           &data->scale[j]);
-        for (size_t i = 0; i < data->n; i++) {
-            double *x = &data->X[i * data->p + j];
-            *x = (*x - data->shift[j]) / data->scale[j];
-        }
+        count = design->variable[v].levels.count;
+        level = (const char *const *)design->variable[v].levels.name;
     }
+    if (count &&
+        (model->glm->has_levels || (binomial && !data->options->trials)))
+        return take_levels(data, count, level);
+    if (count)
+        return ngi_fail(data->ctx, NG_EDATA,
+                        "%s: row %zu, column \"%s\": expected a number, found "
+                        "a level",
+                        data->table->source,
+                        data->table->record(data->table, 0), model->target);
+    if (model->glm->has_levels)
+        return ngi_fail(data->ctx, NG_EDATA,
+                        "%s: target \"%s\" holds numbers; family \"%s\" "
+                        "expects levels",
+                        data->table->source, model->target, model->glm->name);
     return NG_OK;
+}
+
+static ng_status reserve(ngi_glm_data *data) {
+    ngi_glm_rows *rows = &data->rows;
+    size_t m = rows->block_rows, p = rows->width;
+    size_t work = ngi_design_work(data->model->design, m);
+    data->worker = ngi_alloc(data->ctx, rows->workers, sizeof *data->worker);
+    if (!data->worker)
+        return NG_ENOMEM;
+    for (size_t k = 0; k < rows->workers; k++) {
+        ngi_glm_worker *w = &data->worker[k];
+        w->x = ngi_alloc(data->ctx, p, sizeof *w->x);
+        w->memory =
+            ngi_alloc(data->ctx, 5 * m + work + data->model->levels.count + 8,
+                      sizeof *w->memory);
+        if (!w->x || !w->memory)
+            return NG_ENOMEM;
+        w->y = w->memory;
+        w->weight = w->y + m;
+        w->offset = w->weight + m;
+        w->trials = w->offset + m;
+        w->failures = w->trials + m;
+        w->work = w->failures + m;
+        w->level_weight = w->work + work;
+        w->finding.row = SIZE_MAX;
+    }
+    if (data->model->levels.count == 0)
+        return NG_OK;
+    data->level_weight = ngi_alloc(data->ctx, data->model->levels.count,
+                                   sizeof *data->level_weight);
+    return data->level_weight ? NG_OK : NG_ENOMEM;
+}
+
+ng_status ngi_glm_data_open(const ngi_table *table,
+                            const ng_glm_options *options, ng_model *model,
+                            ngi_glm_data *data) {
+    *data = (ngi_glm_data){
+        .ctx = model->ctx, .table = table, .options = options, .model = model};
+    NG_TRY(find_target(data));
+    NG_TRY(find_numeric(data, options->weights, &data->weights));
+    NG_TRY(find_numeric(data, options->offset, &data->offset));
+    NG_TRY(find_numeric(data, options->trials, &data->trials));
+    NG_TRY(ngi_design_bind(model->design, table, true, &data->binding));
+    data->bound = true;
+    size_t width = model->design->width;
+    data->rows =
+        (ngi_glm_rows){.ctx = model->ctx,
+                       .rows = table->rows,
+                       .width = width,
+                       .workers = table->workers,
+                       .block_rows = choose_block_rows(width, table->rows),
+                       .streams = table->streams,
+                       .each = each,
+                       .state = data};
+    NG_TRY(reserve(data));
+    return look_at_rows(data);
+}
+
+void ngi_glm_data_close(ngi_glm_data *data) {
+    for (size_t k = 0; data->worker && k < data->rows.workers; k++) {
+        ngi_free(data->ctx, data->worker[k].x);
+        ngi_free(data->ctx, data->worker[k].memory);
+    }
+    ngi_free(data->ctx, data->worker);
+    ngi_free(data->ctx, data->level_weight);
+    if (data->bound)
+        ngi_design_unbind(&data->binding);
+    data->bound = false;
 }

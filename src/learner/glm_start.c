@@ -1,129 +1,111 @@
 /* Where a glm fit begins: at the constant model, and where that is outside the
  * link's domain at the least-squares fit of the linked data, as R does. */
 #include "learner/glm.h"
-#include "numerics/linalg.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
-/* y pulled off the edge of its range so that a link can be taken of it (R's
- * mustart), in the family's own coordinate. */
-static double inner_coordinate(const ng_model *model, double y, double w) {
-    switch (model->family.block[0].coordinate) {
-    case NG_COORDINATE_LOGIT:
-        return log((w * y + 0.5) / (w * (1 - y) + 0.5));
-    case NG_COORDINATE_LOG:
-        return log(model->family.ops->discrete ? y + 0.1 : y);
-    case NG_COORDINATE_REAL:
-    case NG_COORDINATE_OTHER:
-        break;
-    }
-    return y;
-}
-
-static double linked(const ng_model *model, double coordinate) {
-    double eta;
-    ng_link_forward(model->links[0], model->family.block[0].coordinate, 1,
-                    &coordinate, &eta);
-    return eta;
-}
-
-/* Intercepts at the link of the mean, or the logs of the classes' shares. */
-static void constant_start(const ng_model *model, const ngi_glm_data *data,
-                           double *theta) {
-    size_t outputs = model->family.block[0].count;
-    double total = 0, mean = 0, offset = 0;
-    for (size_t i = 0; i < data->n; i++) {
-        double w = data->weight ? data->weight[i] : 1;
-        total += w;
-        mean += w * data->y[i];
-        offset += data->offset ? w * data->offset[i] : 0;
-        if (model->family.size > 1 && data->y[i] > 0)
-            theta[((size_t)data->y[i] - 1) * data->p] += w;
-    }
-    if (model->family.size == 1) {
-        double coordinate = inner_coordinate(model, mean / total, total);
-        theta[0] = linked(model, coordinate) - offset / total;
+static void constant_start(const ngi_glm_data *data,
+                           const ngi_glm_kernel *kernel, double *theta) {
+    const ng_model *model = data->model;
+    const ngi_glm_totals *t = &data->totals;
+    const ngi_glm_family *family = model->glm;
+    size_t width = data->rows.width;
+    ngi_glm_moments moments = {.total = t->weight,
+                               .mean = t->mean,
+                               .variance = t->spread / t->weight,
+                               .level_weight = data->level_weight,
+                               .levels = model->levels.count};
+    if (kernel->extras)
+        family->start_psi(&moments, model->links[0], theta + width);
+    if (!family->start_mean || !model->design->intercept)
         return;
-    }
-    /* theta holds the classes' weights by now; half a row for each. */
-    double reference = total;
-    for (size_t k = 0; k < outputs; k++)
-        reference -= theta[k * data->p];
-    for (size_t k = 0; k < outputs; k++)
-        theta[k * data->p] =
-            log((theta[k * data->p] + 0.5) / (reference + 0.5));
+    double mean = family->start_mean(t->mean, t->weight);
+    double eta = ngi_glm_eta_of_mean(family, model->links[0], mean) - t->offset;
+    theta[0] = isfinite(eta) ? eta : 0;
 }
 
-/* One natural step of a normal model from anywhere is least squares. */
-static ng_status least_squares(ngi_glm_data *data, const double *target,
-                               const double *ridge, double *theta) {
-    ng_model_spec spec = {.ridge = ridge};
-    ng_memory_source memory;
-    ng_problem *problem = NULL;
-    ng_fit *fit = NULL;
-    ng_fit_options options;
+/* The same rows with what the link makes of y. */
+typedef struct linked {
+    const ngi_glm_data *data;
+    double *y; /* block_rows for each worker */
+    ngi_glm_visit visit;
+    void *user;
+} linked;
+
+static void pass_linked(void *user, size_t worker, const ngi_glm_block *from) {
+    linked *l = user;
+    const ng_model *model = l->data->model;
+    double *y = l->y + worker * l->data->rows.block_rows;
+    ngi_glm_block block = *from;
+    for (size_t i = 0; i < block.count; i++) {
+        double weight = block.weight ? block.weight[i] : 1;
+        double mean = model->glm->start_mean(block.y[i], weight);
+        double eta = ngi_glm_eta_of_mean(model->glm, model->links[0], mean);
+        y[i] = weight == 0 && !isfinite(eta) ? 0 : eta;
+    }
+    block.y = y;
+    l->visit(l->user, worker, &block);
+}
+
+static ng_status each_linked(const ngi_glm_rows *rows, size_t stride,
+                             ngi_glm_visit visit, void *user) {
+    linked *l = rows->state;
+    l->visit = visit;
+    l->user = user;
+    return l->data->rows.each(&l->data->rows, stride, pass_linked, l);
+}
+
+static ng_status least_squares(const ngi_glm_data *data, const double *ridge,
+                               double *theta) {
+    linked l = {.data = data};
+    ngi_glm_rows rows = data->rows;
+    ng_family normal;
+    ngi_glm_kernel kernel;
+    ngi_scoring *scoring = NULL;
     ng_report report;
     ng_status status;
-    NG_TRY(ng_family_init(data->ctx, "normal", 1, &spec.family));
-    spec.block[0] =
-        (ng_model_block){&ng_predictor_linear, data->p, NG_LINK_IDENTITY, 0};
-    spec.block[1] = (ng_model_block){&ng_predictor_fixed, 0, NG_LINK_LOG, 0};
-    ng_rows rows = {
-        .count = data->n, .y = target, .weight = data->weight, .X = {data->X}};
-    NG_TRY(ng_memory_source_init(data->ctx, &rows, &spec.family, spec.block,
-                                 &memory, &spec.source));
-    NG_TRY(ng_model_problem_create(data->ctx, &spec, &problem));
-    memset(theta, 0, data->p * sizeof *theta);
-    ng_fit_options_init(&options);
-    options.max_iter = 2;
-    NG_TRY_GOTO(ng_fit_create(problem, &options, theta, &fit));
-    NG_TRY_GOTO(ng_fit_run(fit, NULL, NULL, &report));
-    memcpy(theta, ng_fit_theta(fit), data->p * sizeof *theta);
-fail:
-    ng_fit_destroy(&fit);
-    ng_problem_destroy(&problem);
-    return status;
-}
-
-static ng_status linked_start(const ng_glm_options *options,
-                              const ng_model *model, ngi_glm_data *data,
-                              double *theta) {
-    double *target = ngi_alloc(data->ctx, data->n, sizeof *target);
-    if (!target)
+    rows.each = each_linked;
+    rows.state = &l;
+    l.y = ngi_alloc(data->ctx, rows.workers, rows.block_rows * sizeof *l.y);
+    if (!l.y)
         return NG_ENOMEM;
-    for (size_t i = 0; i < data->n; i++) {
-        double w = data->weight ? data->weight[i] : 1;
-        double eta = linked(model, inner_coordinate(model, data->y[i], w));
-        target[i] = eta - (data->offset ? data->offset[i] : 0);
-        if (w == 0 && !isfinite(target[i]))
-            target[i] = 0;
-    }
-    ng_status status = NG_OK;
-    if (ngi_all_finite(data->n, target))
-        status = least_squares(data, target,
-                               options->l2 > 0 ? data->ridge : NULL, theta);
-    ngi_free(data->ctx, target);
+    NG_TRY_GOTO(ng_family_init(data->ctx, "normal", 1, &normal));
+    ngi_glm_kernel_mean(&normal, NG_LINK_IDENTITY, &kernel);
+    ngi_scoring_spec spec = {&rows, &kernel, ridge, 1};
+    ngi_scoring_options options = {.max_iter = 2};
+    NG_TRY_GOTO(ngi_scoring_create(data->ctx, &spec, &scoring));
+    memset(theta, 0, rows.width * sizeof *theta);
+    status = ngi_scoring_run(scoring, &options, theta, &report);
+    if (status == NG_ENUMERIC) /* a link not defined at some y */
+        status = NG_OK;
+fail:
+    ngi_scoring_destroy(&scoring);
+    ngi_free(data->ctx, l.y);
     return status;
 }
 
-ng_status ngi_glm_start(const ng_glm_options *options,
-                        const ngi_glm_family *family, const ng_model *model,
-                        ngi_glm_data *data, ng_problem *problem,
-                        double *theta) {
-    double objective;
-    if (options->intercept)
-        constant_start(model, data, theta);
-    NG_TRY(problem->ops->evaluate(problem, theta, NULL, &objective, NULL, NULL,
-                                  NULL));
-    if (isfinite(objective) || !family->variance)
+ng_status ngi_glm_start(ngi_glm_fit *fit) {
+    const ngi_glm_data *data = &fit->data;
+    const ng_model *model = fit->model;
+    double loss, *theta = fit->theta;
+    bool offset = data->offset != SIZE_MAX || model->design->has_offset;
+    constant_start(data, &fit->kernel, theta);
+    /* A constant mean within the range of y is in every link's domain. */
+    if (model->design->intercept && !offset && theta[0] != 0)
         return NG_OK;
-    NG_TRY(linked_start(options, model, data, theta));
-    NG_TRY(problem->ops->evaluate(problem, theta, NULL, &objective, NULL, NULL,
-                                  NULL));
-    if (isfinite(objective))
+    NG_TRY(ngi_scoring_evaluate(fit->scoring, theta, false, &loss, NULL, NULL));
+    if (isfinite(loss))
         return NG_OK;
-    return ngi_fail(data->ctx, NG_ENUMERIC,
+    if (model->glm->start_mean) {
+        NG_TRY(least_squares(data, fit->ridge, theta));
+        NG_TRY(ngi_scoring_evaluate(fit->scoring, theta, false, &loss, NULL,
+                                    NULL));
+    }
+    if (isfinite(loss))
+        return NG_OK;
+    return ngi_fail(fit->ctx, NG_ENUMERIC,
                     "no start with a finite loss was found for family \"%s\" "
                     "with link \"%s\"; expected means inside the link's "
                     "domain",

@@ -1,6 +1,7 @@
 /* Fitted models: making, naming, releasing. */
 #include "learner/model.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,9 +25,25 @@ ng_status ngi_model_create(ng_ctx *ctx, bool is_glm, const char *family_name,
     s->family = model->family_name;
     s->link = model->link_name;
     s->df_residual = s->dispersion = s->deviance = s->null_deviance = NAN;
-    s->accuracy = s->decrement = NAN;
-    *out = model;
-    return NG_OK;
+    s->accuracy = s->decrement = s->df_effective = NAN;
+    s->theta = s->theta_std_error = s->power = NAN;
+    s->interval_level = 0.95;
+    ng_status status = NG_OK;
+    if (is_glm)
+        status = ngi_glm_family_find(ctx, family_name, &model->glm);
+    if (is_glm && status == NG_OK)
+        status = ngi_glm_link(ctx, model->glm, link_name, &model->links[0]);
+    if (status == NG_OK)
+        *out = model;
+    else
+        ng_model_destroy(&model);
+    return status;
+}
+
+void ngi_model_measure(ng_model *model) {
+    bool multinomial = model->glm->has_levels && !model->glm->kernel;
+    model->extras = ngi_glm_extras(model->glm, model->levels.count);
+    model->outputs = multinomial ? model->levels.count - 1 : 1;
 }
 
 ng_status ngi_model_allocate(ng_model *model, size_t dim, size_t parameters,
@@ -40,7 +57,12 @@ ng_status ngi_model_allocate(ng_model *model, size_t dim, size_t parameters,
     model->summary.parameters = parameters;
     model->summary.parameter = model->parameter;
     for (size_t i = 0; i < parameters; i++)
-        model->parameter[i] = (ng_parameter){NULL, NULL, NAN, NAN, NAN, NAN};
+        model->parameter[i] = (ng_parameter){.estimate = NAN,
+                                             .std_error = NAN,
+                                             .statistic = NAN,
+                                             .p_value = NAN,
+                                             .lower = NAN,
+                                             .upper = NAN};
     if (!covariance)
         return NG_OK;
     model->covariance =
@@ -55,6 +77,36 @@ ng_status ngi_model_set_name(ng_model *model, size_t i, const char *term,
     p->term = ngi_strdup(model->ctx, term);
     p->level = level ? ngi_strdup(model->ctx, level) : NULL;
     return p->term && (p->level || !level) ? NG_OK : NG_ENOMEM;
+}
+
+/* Whether a formula can name the column as it stands; bytes above ASCII are
+ * letters to it. */
+static bool is_plain(const char *name) {
+    bool plain = !isdigit((unsigned char)*name);
+    for (; *name; name++)
+        plain = plain && (isalnum((unsigned char)*name) || *name == '.' ||
+                          *name == '_' || (unsigned char)*name >= 0x80);
+    return plain;
+}
+
+ng_status ngi_model_set_formula(ng_model *model) {
+    const ngi_design *design = model->design;
+    const char *right = design->formula;
+    /* Without a left side of its own it begins with its tilde. */
+    bool bare = design->response == NGI_RESPONSE_NONE;
+    const char *target = bare && model->target ? model->target : "";
+    const char *quote = !bare || !*target || is_plain(target) ? "" : "`";
+    size_t size = strlen(target) + strlen(right) + sizeof "`` ~ ";
+    ngi_free(model->ctx, model->formula);
+    model->formula = ngi_alloc(model->ctx, size, 1);
+    if (!model->formula)
+        return NG_ENOMEM;
+    if (*target) /* "~a" and "~ a" alike */
+        snprintf(model->formula, size, "%s%s%s ~ %s", quote, target, quote,
+                 right + 1 + strspn(right + 1, " "));
+    else
+        snprintf(model->formula, size, "%s", right);
+    return NG_OK;
 }
 
 ng_status ngi_model_warn(ng_model *model, const char *format, ...) {
@@ -94,6 +146,7 @@ const ng_summary *ng_model_summary(const ng_model *model) {
     summary->target = model->target;
     summary->levels = model->levels.count;
     summary->level = (const char *const *)model->levels.name;
+    summary->formula = model->formula;
     return &model->summary;
 }
 
@@ -116,7 +169,8 @@ void ng_model_destroy(ng_model **pointer) {
     ngi_levels_free(ctx, &model->levels);
     ngi_levels_free(ctx, &model->columns);
     char *names[] = {model->family_name, model->link_name, model->target,
-                     model->weights,     model->offset,    model->trials};
+                     model->weights,     model->offset,    model->trials,
+                     model->cluster,     model->formula};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         ngi_free(ctx, names[i]);
     ngi_free(ctx, model->column_list);

@@ -4,31 +4,41 @@
 
 #include "base/base.h"
 #include "learner/design.h"
+#include "learner/glm_family.h"
 #include "natgrad/learners.h"
-
-enum { NGI_NAME_SIZE = 512 }; /* longest term that is kept whole */
 
 struct ng_model {
     ng_ctx *ctx;
     bool is_glm;
     char *family_name, *link_name; /* as the user knows them; link for glm */
-    ng_family family;              /* of the core */
+    const ngi_glm_family *glm;     /* NULL for dist */
+    ng_family family; /* of the core; ops is NULL for glms without one */
     ng_link links[NG_FAMILY_MAX_BLOCKS];
-    ngi_design *design;                       /* glm */
-    char *target, *weights, *offset, *trials; /* column names or NULL */
-    ngi_levels columns;                       /* dist: the columns of y */
-    ngi_levels levels; /* of the target, where it has any */
+    ngi_design *design; /* glm */
+    /* Column names or NULL; the target may be the text of a left side. */
+    char *target, *weights, *offset, *trials, *cluster;
+    ngi_levels columns; /* dist: the columns of y */
+    ngi_levels levels;  /* of the target, where it has any */
     /* glm, while it is fitted: the dispersion that the run holds fixed. */
     double pilot;
+    /* glm: theta is outputs x design->width coefficients of raw columns, those
+     * of aliased columns 0, then the `extras` parameters that all rows share:
+     * thresholds of an ordinal, log phi of a beta, 1 / theta of a
+     * negative-binomial. dist: z. */
+    size_t outputs, extras;
     size_t dim;
-    double *theta; /* glm: outputs x width, raw columns; dist: z */
+    double *theta;
+    /* The covariance is parameters x parameters and on the scale shown;
+     * rows of aliased parameters are 0. */
     ng_parameter *parameter;
-    double *covariance; /* parameters^2 or NULL */
+    double *covariance; /* or NULL */
     ng_summary summary;
+    char *formula; /* glm: the design's, with the target before it */
     char **warning;
     const char **column_list; /* storage for ng_model_columns */
 };
 
+/* Finds the family and the first link of a glm: NG_EUSAGE else. */
 ng_status ngi_model_create(ng_ctx *ctx, bool is_glm, const char *family_name,
                            const char *link_name, ng_model **out);
 /* Sizes theta, parameters and, where wanted, the covariance. */
@@ -36,8 +46,12 @@ ng_status ngi_model_allocate(ng_model *model, size_t dim, size_t parameters,
                              bool covariance);
 ng_status ngi_model_set_name(ng_model *model, size_t i, const char *term,
                              const char *level);
+/* glm: makes the text of the formula from the design and the target. */
+ng_status ngi_model_set_formula(ng_model *model);
 __attribute__((format(printf, 2, 3))) ng_status
 ngi_model_warn(ng_model *model, const char *format, ...);
+/* glm: counts outputs and extras from the family and the levels. */
+void ngi_model_measure(ng_model *model);
 /* ng_model_load from memory. */
 ng_status ngi_model_parse(ng_ctx *ctx, const char *source, const void *data,
                           size_t size, ng_model **out);
@@ -46,7 +60,8 @@ void ngi_model_record_run(ng_model *model, const ng_report *report);
 
 /* Whether y is one of several classes. */
 static inline bool ngi_model_has_classes(const ng_model *model) {
-    return model->family.ops->discrete && model->family.dim_mean > 1;
+    return model->family.ops && model->family.ops->discrete &&
+           model->family.dim_mean > 1;
 }
 
 /* Directions in which the data say nothing: `count` orthonormal vectors (x d)
@@ -71,27 +86,6 @@ double ngi_standard_error(double variance, size_t d, const double *row,
 ng_status ngi_transform_covariance(ng_ctx *ctx, size_t rows, size_t d,
                                    const double *T, const double *C,
                                    double *out);
-
-/* ---- glm families ---- */
-typedef struct ngi_glm_family {
-    const char *name;   /* R's */
-    const char *family; /* of the core */
-    ng_link link;       /* default */
-    unsigned links;     /* bit set of those that make sense */
-    bool dispersion;    /* estimated, by Pearson's statistic */
-    const char *support;
-    bool (*in_support)(double y);
-    /* Variance function and unit deviance at mean mu. */
-    double (*variance)(double mu);
-    double (*deviance)(double y, double mu);
-    /* -2 log-likelihood of a row of weight w, R's `aic` less its penalty. */
-    double (*minus_twice)(double y, double mu, double w, double dispersion);
-} ngi_glm_family;
-
-ng_status ngi_glm_family_find(ng_ctx *ctx, const char *name,
-                              const ngi_glm_family **out);
-ng_status ngi_glm_link(ng_ctx *ctx, const ngi_glm_family *family,
-                       const char *name, ng_link *out);
 
 /* A dispersion in the coordinate of the family's second block: log sd of a
  * normal, log shape of a gamma or inverse Gaussian. */

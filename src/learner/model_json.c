@@ -5,6 +5,52 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEY(name, key) key,
+static const char *const STD_ERRORS[] = {NG_STD_ERRORS_LIST(KEY)};
+static const char *const DISPERSIONS[] = {NG_DISPERSION_LIST(KEY)};
+static const char *const INTERVALS[] = {NG_INTERVALS_LIST(KEY)};
+static const char *const SEPARATIONS[] = {NG_SEPARATION_LIST(KEY)};
+#undef KEY
+
+const char *ngi_std_errors_name(ng_std_errors kind) {
+    return STD_ERRORS[kind];
+}
+
+const char *ngi_dispersion_name(ng_dispersion kind) {
+    return DISPERSIONS[kind];
+}
+
+const char *ngi_intervals_name(ng_intervals kind) {
+    return INTERVALS[kind];
+}
+
+const char *ngi_separation_name(ng_separation kind) {
+    return SEPARATIONS[kind];
+}
+
+static int find_name(const char *const *names, size_t count, const char *name) {
+    for (size_t i = 0; name && i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return (int)i;
+    }
+    return 0;
+}
+
+#define FIND(names, name) find_name(names, sizeof names / sizeof *(names), name)
+
+void ngi_model_read_kinds(const json_t *result, ng_summary *s) {
+    s->std_errors = (ng_std_errors)FIND(
+        STD_ERRORS, json_string_value(json_object_get(result, "std_errors")));
+    s->dispersion_kind = (ng_dispersion)FIND(
+        DISPERSIONS,
+        json_string_value(json_object_get(result, "dispersion_kind")));
+    s->intervals = (ng_intervals)FIND(
+        INTERVALS, json_string_value(json_object_get(result, "intervals")));
+    s->separation = (ng_separation)FIND(
+        SEPARATIONS, json_string_value(json_object_get(
+                         json_object_get(result, "separation"), "kind")));
+}
+
 json_t *ngi_json_number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
@@ -19,23 +65,22 @@ static json_t *text_or_null(const char *text) {
     return text ? json_string(text) : json_null();
 }
 
-static json_t *parameter_json(const ng_model *model, const ng_parameter *p) {
-    json_t *object = json_pack("{s:o}", model->is_glm ? "term" : "name",
-                               text_or_null(p->term));
-    if (!object)
-        return NULL;
-    int bad = 0;
-    if (p->level)
-        bad |= json_object_set_new(object, "level", text_or_null(p->level));
-    bad |=
-        json_object_set_new(object, "estimate", ngi_json_number(p->estimate));
-    bad |=
-        json_object_set_new(object, "std_error", ngi_json_number(p->std_error));
-    if (model->is_glm) {
-        bad |= json_object_set_new(object, "statistic",
-                                   ngi_json_number(p->statistic));
-        bad |=
-            json_object_set_new(object, "p_value", ngi_json_number(p->p_value));
+/* Keys in the order in which people read them. */
+typedef struct entry {
+    const char *key;
+    json_t *value;
+    bool wanted;
+} entry;
+
+static json_t *object_of(entry *entries, size_t count) {
+    json_t *object = json_object();
+    int bad = object ? 0 : -1;
+    for (size_t i = 0; i < count; i++) {
+        if (!entries[i].wanted || bad)
+            json_decref(entries[i].value);
+        else
+            bad |=
+                json_object_set_new(object, entries[i].key, entries[i].value);
     }
     if (!bad)
         return object;
@@ -43,16 +88,69 @@ static json_t *parameter_json(const ng_model *model, const ng_parameter *p) {
     return NULL;
 }
 
-static json_t *parameters_json(const ng_model *model) {
+static json_t *parameter_json(const ng_model *model, const ng_parameter *p,
+                              bool named) {
+    bool glm = model->is_glm;
+    entry entries[] = {
+        {glm ? "term" : "name", text_or_null(p->term), named},
+        {"level", text_or_null(p->level), p->level != NULL},
+        {"estimate", ngi_json_number(p->estimate), true},
+        {"std_error", ngi_json_number(p->std_error), true},
+        {"statistic", ngi_json_number(p->statistic), glm},
+        {"p_value", ngi_json_number(p->p_value), glm},
+        {"lower", ngi_json_number(p->lower), glm},
+        {"upper", ngi_json_number(p->upper), glm},
+        {"aliased", json_true(), p->aliased != 0},
+        {"infinite", json_true(), p->infinite != 0},
+    };
+    return object_of(entries, sizeof entries / sizeof *entries);
+}
+
+static json_t *parameters_json(const ng_model *model, size_t first,
+                               size_t count, bool named) {
     json_t *array = json_array();
-    for (size_t i = 0; array && i < model->summary.parameters; i++) {
-        if (json_array_append_new(
-                array, parameter_json(model, &model->parameter[i])) != 0) {
+    for (size_t i = 0; array && i < count; i++) {
+        const ng_parameter *p = &model->parameter[first + i];
+        if (json_array_append_new(array, parameter_json(model, p, named)) !=
+            0) {
             json_decref(array);
             return NULL;
         }
     }
     return array;
+}
+
+static bool is_listed(const json_t *array, const char *text) {
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (strcmp(json_string_value(json_array_get(array, i)), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The terms of the aliased parameters, or of those at infinity, each once. */
+static json_t *terms_json(const ng_model *model, bool aliased) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < model->summary.parameters; i++) {
+        const ng_parameter *p = &model->parameter[i];
+        if (!(aliased ? p->aliased : p->infinite) || !p->term ||
+            is_listed(array, p->term))
+            continue;
+        if (json_array_append_new(array, json_string(p->term)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *separation_json(const ng_model *model) {
+    entry entries[] = {
+        {"kind", json_string(ngi_separation_name(model->summary.separation)),
+         true},
+        {"terms", terms_json(model, false), true},
+    };
+    return object_of(entries, sizeof entries / sizeof *entries);
 }
 
 static json_t *covariance_json(const ng_model *model) {
@@ -98,43 +196,35 @@ static json_t *warnings_json(const ng_model *model) {
     return array;
 }
 
-/* Keys in the order in which people read them. */
-typedef struct entry {
-    const char *key;
-    json_t *value;
-    bool wanted;
-} entry;
-
-static json_t *object_of(entry *entries, size_t count) {
-    json_t *object = json_object();
-    int bad = object ? 0 : -1;
-    for (size_t i = 0; i < count; i++) {
-        if (!entries[i].wanted || bad)
-            json_decref(entries[i].value);
-        else
-            bad |=
-                json_object_set_new(object, entries[i].key, entries[i].value);
-    }
-    if (!bad)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
 json_t *ngi_model_result(const ng_model *model) {
     const ng_summary *s = &model->summary;
     bool glm = model->is_glm;
+    bool counts = glm && strcmp(s->family, "negative-binomial") == 0;
+    size_t coefficients = s->parameters - s->thresholds;
     entry entries[] = {
         {"learner", json_string(s->learner), true},
         {"family", json_string(s->family), true},
         {"link", text_or_null(s->link), glm},
+        {"power", ngi_json_number(s->power), glm && isfinite(s->power)},
+        {"formula", text_or_null(model->formula), glm},
         {"target", text_or_null(model->target), glm},
         {"levels", levels_json(model), model->levels.count > 0},
         {"n", count_json(s->n), true},
         {"df_residual", count_json(s->df_residual), glm},
-        {glm ? "coefficients" : "parameters", parameters_json(model), true},
+        {glm ? "coefficients" : "parameters",
+         parameters_json(model, 0, coefficients, true), true},
+        {"thresholds",
+         parameters_json(model, coefficients, s->thresholds, false),
+         s->thresholds > 0},
+        {"theta", ngi_json_number(s->theta), counts},
+        {"theta_std_error", ngi_json_number(s->theta_std_error), counts},
         {"covariance", covariance_json(model), !glm},
+        {"std_errors", json_string(ngi_std_errors_name(s->std_errors)), glm},
+        {"intervals", json_string(ngi_intervals_name(s->intervals)), glm},
+        {"level", ngi_json_number(s->interval_level), glm},
         {"dispersion", ngi_json_number(s->dispersion), glm},
+        {"dispersion_kind",
+         json_string(ngi_dispersion_name(s->dispersion_kind)), glm},
         {"loss", ngi_json_number(s->loss), true},
         {"log_likelihood", ngi_json_number(s->log_likelihood), true},
         {"deviance", ngi_json_number(s->deviance), glm},
@@ -143,6 +233,8 @@ json_t *ngi_model_result(const ng_model *model) {
         {"bic", ngi_json_number(s->bic), true},
         {"accuracy", ngi_json_number(s->accuracy),
          glm && isfinite(s->accuracy)},
+        {"separation", separation_json(model), glm},
+        {"aliased", terms_json(model, true), glm},
         {"iterations", json_integer((json_int_t)s->iterations), true},
         {"converged", json_boolean(s->converged), true},
         {"stop", json_string(ng_stop_text(s->stop)), true},
@@ -150,6 +242,8 @@ json_t *ngi_model_result(const ng_model *model) {
         {"decrement", ngi_json_number(s->decrement), true},
         {"kl_total", ngi_json_number(s->kl_total), true},
         {"l2", ngi_json_number(s->l2), glm},
+        {"df_effective", ngi_json_number(s->df_effective), glm},
+        {"firth", json_boolean(s->firth), glm},
         {"rank", json_integer((json_int_t)s->rank), true},
         {"seconds", ngi_json_number(s->seconds), true},
         {"warnings", warnings_json(model), true},

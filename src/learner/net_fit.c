@@ -2,7 +2,6 @@
 #include "learner/net.h"
 
 #include <math.h>
-#include <time.h>
 
 /* Random numbers that nothing else draws. */
 static const uint64_t SHIFT_STREAM = (uint64_t)1 << 42;
@@ -11,12 +10,6 @@ enum { SNAPSHOT_NUMBERS = 1 << 17 };
 
 /* ---- Steps ----------------------------------------------------------------
  */
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static ng_batch next_batch(const ngi_net_run *run) {
     const ngi_net_counters *c = &run->counters;
@@ -151,7 +144,7 @@ static bool checkpoint_is_due(const ngi_net_run *run, bool pause) {
         return false;
     if (o->checkpoint_every)
         return run->counters.iteration % o->checkpoint_every == 0;
-    return pause && now() > run->saved + 1;
+    return pause && ngi_seconds() > run->saved + 1;
 }
 
 /* A checkpoint is of a point that gives a finite loss. A disk that is full is
@@ -166,7 +159,7 @@ static ng_status save(ngi_net_run *run) {
         NG_TRY(ng_network_evaluate(run->net->network, &batch, &score));
     if (!isfinite(score.loss))
         return NG_OK;
-    run->saved = now();
+    run->saved = ngi_seconds();
     ng_status status = ngi_net_checkpoint_save(run);
     if (status != NG_EWRITE)
         return status;

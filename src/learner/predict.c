@@ -1,8 +1,9 @@
-/* Using a fitted model: predictions, the loss on other data, and the KL
- * divergence between two models. */
-#include "learner/model.h"
+/* Using a fitted model: the columns that it needs, and predictions with the
+ * uncertainty of y and of the estimates. */
+#include "learner/apply.h"
+#include "numerics/linalg.h"
+#include "numerics/special.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,13 +25,23 @@ static void list_column(lists *l, const char *name, bool factor) {
         l->numeric[l->numerics++] = name;
 }
 
+static void list_design(lists *l, const ngi_design *design, bool with_target) {
+    for (size_t v = 0; design && v < design->variables; v++) {
+        if (with_target || ngi_design_is_input(design, v))
+            list_column(l, design->variable[v].column,
+                        design->variable[v].levels.count > 0);
+    }
+}
+
 ng_status ng_model_columns(const ng_model *model, int with_target,
                            ng_frame_options *options) {
     enum { NAMED = 4 };
-    size_t most = (model->design ? model->design->terms : 0) +
+    size_t most = (model->design ? model->design->variables : 0) +
                   model->columns.count + NAMED;
     /* Kept in the model, whose contents they borrow. */
     ng_model *owner = (ng_model *)model;
+    bool left_side =
+        model->design && model->design->response != NGI_RESPONSE_NONE;
     memset(options, 0, sizeof *options);
     if (!owner->column_list)
         owner->column_list =
@@ -43,12 +54,11 @@ ng_status ng_model_columns(const ng_model *model, int with_target,
                0,
                0,
                0};
-    for (size_t i = 0; model->design && i < model->design->terms; i++)
-        list_column(&l, model->design->term[i].column,
-                    model->design->term[i].levels.count > 0);
+    list_design(&l, model->design, with_target != 0);
     list_column(&l, model->offset, false);
     if (with_target) {
-        list_column(&l, model->target, model->levels.count > 0);
+        if (!left_side)
+            list_column(&l, model->target, model->levels.count > 0);
         list_column(&l, model->weights, false);
         list_column(&l, model->trials, false);
         for (size_t i = 0; i < model->columns.count; i++)
@@ -63,71 +73,11 @@ ng_status ng_model_columns(const ng_model *model, int with_target,
     return NG_OK;
 }
 
-/* ---- z of the rows of a frame ---- */
+/* ---- The table ---- */
 
-static ng_status glm_coordinates(const ng_model *model, const ng_frame *frame,
-                                 double *z) {
-    ng_ctx *ctx = model->ctx;
-    size_t n = ng_frame_rows(frame), p = model->design->width;
-    const ng_column *offset = NULL;
-    ng_model_spec spec = {0};
-    ng_memory_source memory;
-    ng_problem *problem = NULL;
-    ng_status status;
-    double *X = ngi_alloc(ctx, n, p * sizeof *X);
-    double *theta = ngi_alloc(ctx, model->dim + 1, sizeof *theta);
-    if (!X || !theta) {
-        status = NG_ENOMEM;
-        goto fail;
-    }
-    memcpy(theta, model->theta, model->dim * sizeof *theta);
-    theta[model->dim] =
-        ngi_glm_dispersion_coordinate(model, model->summary.dispersion);
-    NG_TRY_GOTO(ngi_design_fill(model->design, frame, X));
-    if (model->offset)
-        NG_TRY_GOTO(ngi_require_numeric(ctx, frame, model->offset, &offset));
-    ngi_glm_blocks(model, &ng_predictor_none, &spec);
-    ng_rows rows = {
-        .count = n, .X = {X}, .offset = {offset ? offset->values : NULL}};
-    NG_TRY_GOTO(ng_memory_source_init(ctx, &rows, &model->family, spec.block,
-                                      &memory, &spec.source));
-    NG_TRY_GOTO(ng_model_problem_create(ctx, &spec, &problem));
-    NG_TRY_GOTO(ng_model_problem_predict(problem, theta, 0, n, z));
-fail:
-    ng_problem_destroy(&problem);
-    ngi_free(ctx, X);
-    ngi_free(ctx, theta);
-    return status;
+void ng_predict_options_init(ng_predict_options *options) {
+    *options = (ng_predict_options){.interval = 0.9, .level = 0.95};
 }
-
-/* n x dim_z, to be freed by the caller. A dist model has one z for all. */
-static ng_status coordinates(const ng_model *model, const ng_frame *frame,
-                             size_t n, double **out) {
-    size_t K = model->family.dim_z;
-    *out = ngi_alloc(model->ctx, n, K * sizeof **out);
-    if (!*out)
-        return NG_ENOMEM;
-    ng_status status = NG_OK;
-    if (model->is_glm)
-        status = glm_coordinates(model, frame, *out);
-    for (size_t i = 0; !model->is_glm && i < n; i++)
-        memcpy(*out + i * K, model->theta, K * sizeof **out);
-    for (size_t i = 0; status == NG_OK && i < n * K; i++) {
-        if (isnan((*out)[i]))
-            status = ngi_fail(model->ctx, NG_EDATA,
-                              "%s: row %zu: the predictor leaves the domain "
-                              "of link \"%s\"",
-                              ng_frame_source(frame),
-                              ng_frame_record(frame, i / K), model->link_name);
-    }
-    if (status != NG_OK) {
-        ngi_free(model->ctx, *out);
-        *out = NULL;
-    }
-    return status;
-}
-
-/* ---- Prediction ---- */
 
 void ng_prediction_destroy(ng_prediction **pointer) {
     if (!pointer || !*pointer)
@@ -142,313 +92,415 @@ void ng_prediction_destroy(ng_prediction **pointer) {
     *pointer = NULL;
 }
 
-static ng_status allocate_prediction(const ng_model *model, size_t rows,
-                                     ng_prediction *p) {
-    size_t margins = model->family.dim_mean;
-    bool classes = model->levels.count > 0;
-    p->ctx = model->ctx;
+ng_status ngi_prediction_create(ng_ctx *ctx, size_t rows, size_t columns,
+                                ng_prediction **out) {
+    ng_prediction *p = ngi_alloc(ctx, 1, sizeof *p);
+    *out = NULL;
+    if (!p)
+        return NG_ENOMEM;
+    p->ctx = ctx;
     p->rows = rows;
-    p->columns = classes ? model->levels.count : 3 * margins;
+    p->columns = columns;
+    p->column = ngi_alloc(ctx, columns, sizeof *p->column);
+    p->values = ngi_alloc(ctx, rows, columns * sizeof *p->values);
+    if (p->column && p->values)
+        *out = p;
+    else
+        ng_prediction_destroy(&p);
+    return *out ? NG_OK : NG_ENOMEM;
+}
+
+ng_status ngi_prediction_name(ng_prediction *p, size_t i, const char *what,
+                              const char *of) {
+    char name[NGI_NAME_SIZE];
+    if (of)
+        snprintf(name, sizeof name, "%s[%s]", what, of);
+    else
+        snprintf(name, sizeof name, "%s", what);
+    p->column[i] = ngi_strdup(p->ctx, name);
+    return p->column[i] ? NG_OK : NG_ENOMEM;
+}
+
+static const char *const INTERVAL[] = {"mean", "lower", "upper"};
+static const char *const UNCERTAIN[] = {
+    "mean",  "std_error", "mean_lower", "mean_upper",
+    "lower", "upper",     "link",       "link_std_error"};
+enum {
+    INTERVAL_COLUMNS = sizeof INTERVAL / sizeof *INTERVAL,
+    UNCERTAIN_COLUMNS = sizeof UNCERTAIN / sizeof *UNCERTAIN
+};
+
+static ng_status create_classes(const ng_model *model, size_t rows,
+                                bool std_errors, ng_prediction **out) {
+    size_t each = std_errors ? 2 : 1;
+    NG_TRY(ngi_prediction_create(model->ctx, rows, each * model->levels.count,
+                                 out));
+    ng_prediction *p = *out;
     p->level = (const char *const *)model->levels.name;
-    p->column = ngi_alloc(p->ctx, p->columns, sizeof *p->column);
-    p->values = ngi_alloc(p->ctx, rows, p->columns * sizeof *p->values);
-    if (classes)
-        p->best = ngi_alloc(p->ctx, rows, sizeof *p->best);
-    bool failed = !p->column || !p->values || (classes && !p->best);
-    for (size_t i = 0; !failed && i < p->columns; i++) {
-        static const char *const what[] = {"mean", "lower", "upper"};
-        char name[NGI_NAME_SIZE];
-        if (classes)
-            snprintf(name, sizeof name, "p[%s]", model->levels.name[i]);
-        else if (margins > 1)
-            snprintf(name, sizeof name, "%s[%s]", what[i % 3],
-                     model->columns.name[i / 3]);
-        else
-            snprintf(name, sizeof name, "%s", what[i]);
-        p->column[i] = ngi_strdup(p->ctx, name);
-        failed = !p->column[i];
-    }
-    return failed ? NG_ENOMEM : NG_OK;
+    p->best = ngi_alloc(p->ctx, rows, sizeof *p->best);
+    if (!p->best)
+        return NG_ENOMEM;
+    for (size_t k = 0; k < p->columns; k++)
+        NG_TRY(ngi_prediction_name(p, k, k % each ? "std_error" : "p",
+                                   model->levels.name[k / each]));
+    return NG_OK;
 }
 
-static void fill_classes(const ng_model *model, const double *z, double *work,
-                         ng_prediction *p) {
-    const ng_family *f = &model->family;
-    for (size_t i = 0; i < p->rows; i++) {
-        double *row = p->values + i * p->columns;
-        if (f->dim_mean == p->columns) {
-            f->ops->mean(f, 1, z + i * f->dim_z, row, work);
-        } else { /* Bernoulli: both tails by themselves */
-            double failure = -z[i];
-            f->ops->mean(f, 1, &failure, row, work);
-            f->ops->mean(f, 1, z + i, row + 1, work);
-        }
-        for (size_t k = 1; k < p->columns; k++) {
-            if (row[k] > row[p->best[i]])
-                p->best[i] = k;
-        }
+static ng_status create_table(const ng_model *model, size_t rows,
+                              bool std_errors, ng_prediction **out) {
+    size_t margins = model->is_glm ? 1 : model->family.dim_mean;
+    size_t each = std_errors ? UNCERTAIN_COLUMNS : INTERVAL_COLUMNS;
+    const char *const *names = std_errors ? UNCERTAIN : INTERVAL;
+    if (model->levels.count)
+        return create_classes(model, rows, std_errors, out);
+    NG_TRY(ngi_prediction_create(model->ctx, rows, each * margins, out));
+    for (size_t k = 0; k < (*out)->columns; k++)
+        NG_TRY(ngi_prediction_name(*out, k, names[k % each],
+                                   margins > 1 ? model->columns.name[k / each]
+                                               : NULL));
+    return NG_OK;
+}
+
+/* The likeliest class of row i, whose probabilities are `step` apart. */
+static void choose_class(ng_prediction *p, size_t i, size_t step) {
+    const double *row = p->values + i * p->columns;
+    for (size_t k = 1; k < p->columns / step; k++) {
+        if (row[k * step] > row[p->best[i] * step])
+            p->best[i] = k;
     }
 }
 
-/* Mean and both ends, margin by margin: one row at a time into its place. */
-static void fill_intervals(const ng_model *model, const double *z,
-                           double interval, double *work, double *margins,
-                           ng_prediction *p) {
+/* ---- dist: one z for all rows ---- */
+
+static void fill_dist_row(const ng_model *model, double interval, double *work,
+                          double *margins, double *row) {
     const ng_family *f = &model->family;
     double tail = 0.5 * (1 - interval);
+    f->ops->mean(f, 1, model->theta, margins, work);
+    f->ops->quantile(f, 1, model->theta, tail, margins + f->dim_mean, work);
+    f->ops->quantile(f, 1, model->theta, 1 - tail, margins + 2 * f->dim_mean,
+                     work);
+    for (size_t j = 0; j < f->dim_mean; j++) {
+        for (size_t k = 0; k < INTERVAL_COLUMNS; k++)
+            row[INTERVAL_COLUMNS * j + k] = margins[k * f->dim_mean + j];
+    }
+}
+
+static void fill_dist_classes(const ng_model *model, double *work,
+                              double *row) {
+    const ng_family *f = &model->family;
+    if (f->dim_mean == model->levels.count) {
+        f->ops->mean(f, 1, model->theta, row, work);
+    } else { /* Bernoulli: both tails by themselves */
+        double failure = -model->theta[0];
+        f->ops->mean(f, 1, &failure, row, work);
+        f->ops->mean(f, 1, model->theta, row + 1, work);
+    }
+}
+
+static ng_status predict_dist(const ng_model *model, double interval,
+                              ng_prediction *p) {
+    const ng_family *f = &model->family;
+    size_t size = ng_family_work(f);
+    double *work = ngi_alloc(model->ctx, size + 3 * f->dim_mean, sizeof *work);
+    if (!work)
+        return NG_ENOMEM;
     for (size_t i = 0; i < p->rows; i++) {
-        const double *row = z + i * f->dim_z;
-        double *out = p->values + i * p->columns;
-        f->ops->mean(f, 1, row, margins, work);
-        f->ops->quantile(f, 1, row, tail, margins + f->dim_mean, work);
-        f->ops->quantile(f, 1, row, 1 - tail, margins + 2 * f->dim_mean, work);
-        for (size_t j = 0; j < f->dim_mean; j++) {
-            for (size_t k = 0; k < 3; k++)
-                out[3 * j + k] = margins[k * f->dim_mean + j];
+        double *row = p->values + i * p->columns;
+        if (p->best) {
+            fill_dist_classes(model, work, row);
+            choose_class(p, i, 1);
+        } else {
+            fill_dist_row(model, interval, work, work + size, row);
         }
     }
+    ngi_free(model->ctx, work);
+    return NG_OK;
+}
+
+/* ---- glm ---- */
+
+/* Scratch of the delta method over a block. */
+typedef struct delta {
+    double *X;       /* rows x width, row-major */
+    double *product; /* rows x parameters */
+    double *link;    /* rows x outputs x outputs: covariances of eta */
+    double *dp;      /* rows x levels */
+    double *dpsi;    /* rows x levels x extras */
+    double *cross;   /* rows x (1 + extras)^2: of eta and psi */
+} delta;
+
+static size_t parameters_of(const ng_model *model) {
+    return model->summary.parameters;
+}
+
+static ng_status create_delta(const ng_model *model, delta *d) {
+    size_t width = model->design->width, outputs = model->outputs;
+    size_t levels = model->levels.count, all = 1 + model->extras;
+    size_t row = width + parameters_of(model) + outputs * outputs +
+                 levels * all + all * all;
+    d->X = ngi_alloc(model->ctx, row * NGI_APPLY_ROWS, sizeof *d->X);
+    if (!d->X)
+        return NG_ENOMEM;
+    d->product = d->X + width * NGI_APPLY_ROWS;
+    d->link = d->product + parameters_of(model) * NGI_APPLY_ROWS;
+    d->dp = d->link + outputs * outputs * NGI_APPLY_ROWS;
+    d->dpsi = d->dp + levels * NGI_APPLY_ROWS;
+    d->cross = d->dpsi + levels * model->extras * NGI_APPLY_ROWS;
+    return NG_OK;
+}
+
+static void gather(const ngi_apply *a, double *X) {
+    size_t width = a->model->design->width;
+    for (size_t j = 0; j < width; j++) {
+        for (size_t i = 0; i < a->count; i++)
+            X[i * width + j] = a->x[j][i];
+    }
+}
+
+/* link[c, e] = x' C_ce x, and the products with C of output c are left. */
+static void link_covariance(const ngi_apply *a, delta *d) {
+    const ng_model *model = a->model;
+    size_t width = model->design->width, outputs = model->outputs;
+    size_t all = parameters_of(model);
+    if (width == 0) { /* thresholds alone */
+        memset(d->link, 0, a->count * sizeof *d->link);
+        return;
+    }
+    gather(a, d->X);
+    for (size_t c = 0; c < outputs; c++) {
+        /* C is symmetric: its columns of output c are rows of C. */
+        for (size_t e = 0; e <= c; e++) {
+            ngi_gemm_nt(a->count, width, width, d->X, width,
+                        model->covariance + (e * width) * all + c * width, all,
+                        d->product, width);
+            for (size_t i = 0; i < a->count; i++) {
+                double *M = d->link + i * outputs * outputs;
+                double v =
+                    ngi_dot(width, d->product + i * width, d->X + i * width);
+                M[c * outputs + e] = M[e * outputs + c] = v;
+            }
+        }
+    }
+}
+
+static double root(double variance) {
+    return variance > 0 ? sqrt(variance) : variance == 0 ? 0 : (double)NAN;
+}
+
+static double scaled(double factor, double std_error) {
+    return factor == 0 ? 0 : fabs(factor) * std_error;
+}
+
+/* The variance of one probability of a multinomial: dp_k / d eta_c = p_k
+ * (1[k = c] - p_c), the reference level being without an eta. */
+static double multinomial_variance(const double *p, size_t k, size_t outputs,
+                                   const double *M) {
+    double sum = 0;
+    for (size_t c = 0; c < outputs; c++) {
+        double a = (k == c + 1 ? 1 : 0) - p[c + 1];
+        for (size_t e = 0; e < outputs; e++) {
+            double b = (k == e + 1 ? 1 : 0) - p[e + 1];
+            sum += a * b * M[c * outputs + e];
+        }
+    }
+    return p[k] * p[k] * sum;
+}
+
+/* The covariance of (eta, psi), psi being the last parameters. */
+static void threshold_covariance(const ngi_apply *a, delta *d) {
+    const ng_model *model = a->model;
+    size_t width = model->design->width, extras = model->extras;
+    size_t all = parameters_of(model), side = 1 + extras;
+    const double *C = model->covariance;
+    for (size_t i = 0; i < a->count; i++) {
+        double *M = d->cross + i * side * side;
+        M[0] = d->link[i];
+        for (size_t e = 0; e < extras; e++) {
+            double v = ngi_dot(width, C + (width + e) * all, d->X + i * width);
+            M[1 + e] = M[(1 + e) * side] = v;
+        }
+        for (size_t e = 0; e < extras * extras; e++)
+            M[(1 + e / extras) * side + 1 + e % extras] =
+                C[(width + e / extras) * all + width + e % extras];
+    }
+}
+
+static double ordinal_variance(const delta *d, size_t i, size_t k,
+                               size_t levels, size_t extras) {
+    size_t side = 1 + extras;
+    const double *M = d->cross + i * side * side;
+    const double *dpsi = d->dpsi + (i * levels + k) * extras;
+    double dp = d->dp[i * levels + k], sum = dp * dp * M[0];
+    for (size_t e = 0; e < extras; e++) {
+        double inner = 2 * dp * M[1 + e];
+        for (size_t f = 0; f < extras; f++)
+            inner += dpsi[f] * M[(1 + e) * side + 1 + f];
+        sum += dpsi[e] * inner;
+    }
+    return sum;
+}
+
+/* Standard errors behind the probabilities, which stand every other column. */
+static void fill_class_errors(const ngi_apply *a, delta *d, double *values) {
+    const ng_model *model = a->model;
+    size_t levels = model->levels.count;
+    link_covariance(a, d);
+    if (model->extras) {
+        a->kernel.ops->probabilities(&a->kernel, a->count, a->eta,
+                                     ngi_model_shared(model), a->p, d->dp,
+                                     d->dpsi);
+        threshold_covariance(a, d);
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        double *row = values + i * 2 * levels;
+        for (size_t k = 0; k < levels; k++) {
+            double variance;
+            if (!model->glm->has_levels)
+                variance = a->dmean[i] * a->dmean[i] * d->link[i];
+            else if (model->extras)
+                variance = ordinal_variance(d, i, k, levels, model->extras);
+            else
+                variance = multinomial_variance(
+                    a->p + i * levels, k, model->outputs,
+                    d->link + i * model->outputs * model->outputs);
+            row[2 * k + 1] = root(variance);
+        }
+    }
+}
+
+static void fill_classes(const ngi_apply *a, size_t step, double *values) {
+    size_t levels = a->model->levels.count;
+    for (size_t i = 0; i < a->count; i++) {
+        double *row = values + i * step * levels;
+        for (size_t k = 0; a->model->glm->has_levels && k < levels; k++)
+            row[k * step] = a->p[i * levels + k];
+        if (a->model->glm->has_levels)
+            continue;
+        row[0] = ngi_expit(-a->z[i]); /* both tails by themselves */
+        row[step] = ngi_expit(a->z[i]);
+    }
+}
+
+/* The two ends of the mean's interval; the link may fall. */
+static void mean_interval(const ng_model *model, double eta, double half,
+                          double *row) {
+    double one = ngi_model_mean_at(model, eta - half);
+    double other = ngi_model_mean_at(model, eta + half);
+    /* Beyond the link's domain there is no end. */
+    row[0] = fmin(one, other);
+    row[1] = fmax(one, other);
+    if (isnan(one) || isnan(other))
+        row[0] = row[1] = (double)NAN;
+}
+
+/* In standard errors: Student's t where the dispersion was estimated. */
+static double half_width(const ng_model *model, double level) {
+    double tail = 0.5 * (1 - level), df = model->summary.df_residual;
+    if (!model->glm->dispersion)
+        return -ngi_ndtri(tail);
+    return df > 0 ? -ngi_t_quantile(tail, df) : (double)NAN;
+}
+
+static void fill_means(const ngi_apply *a, const ng_predict_options *options,
+                       delta *d, double *values) {
+    const ng_model *model = a->model;
+    bool std_errors = options->std_errors != 0;
+    double tail = 0.5 * (1 - options->interval);
+    double width = std_errors ? half_width(model, options->level) : 0;
+    size_t columns = std_errors ? UNCERTAIN_COLUMNS : INTERVAL_COLUMNS;
+    if (std_errors)
+        link_covariance(a, d);
+    for (size_t i = 0; i < a->count; i++) {
+        double *row = values + i * columns;
+        ngi_glm_law law = ngi_apply_law(a, i);
+        double *ends = std_errors ? row + 4 : row + 1;
+        row[0] = a->mean[i];
+        ends[0] = model->glm->quantile(&law, tail);
+        ends[1] = model->glm->quantile(&law, 1 - tail);
+        if (!std_errors)
+            continue;
+        double error = root(d->link[i]);
+        row[1] = scaled(a->dmean[i], error);
+        mean_interval(model, a->eta[i], width * error, row + 2);
+        row[6] = a->eta[i];
+        row[7] = error;
+    }
+}
+
+static ng_status predict_glm(const ng_model *model, const ng_frame *frame,
+                             const ng_predict_options *options,
+                             ng_prediction *p) {
+    size_t step = options->std_errors ? 2 : 1;
+    ngi_apply a;
+    delta d = {NULL, NULL, NULL, NULL, NULL, NULL};
+    ng_status status;
+    NG_TRY(ngi_apply_open(model, frame, false, &a));
+    if (options->std_errors)
+        NG_TRY_GOTO(create_delta(model, &d));
+    for (;;) {
+        NG_TRY_GOTO(ngi_apply_next(&a));
+        if (a.count == 0)
+            break;
+        double *values = p->values + a.first * p->columns;
+        if (!p->best) {
+            fill_means(&a, options, &d, values);
+            continue;
+        }
+        fill_classes(&a, step, values);
+        for (size_t i = 0; i < a.count; i++)
+            choose_class(p, a.first + i, step);
+        if (options->std_errors)
+            fill_class_errors(&a, &d, values);
+    }
+fail:
+    ngi_apply_close(&a);
+    ngi_free(model->ctx, d.X);
+    return status;
+}
+
+static ng_status check_options(const ng_model *model,
+                               const ng_predict_options *options) {
+    ng_ctx *ctx = model->ctx;
+    if (!(options->interval > 0 && options->interval < 1))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "expected an interval between 0 and 1, found %g",
+                        options->interval);
+    if (!options->std_errors)
+        return NG_OK;
+    if (!model->is_glm)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "standard errors of predictions are those of glms: "
+                        "this model is of learner \"dist\"");
+    if (!(options->level > 0 && options->level < 1))
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "expected a level between 0 and 1, found %g",
+                        options->level);
+    if (!model->covariance)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "the model has no covariance to make standard errors "
+                        "of: it was fitted with --std-errors none");
+    return NG_OK;
 }
 
 ng_status ng_model_predict(const ng_model *model, const ng_frame *frame,
-                           double interval, ng_prediction **out) {
-    const ng_family *f = &model->family;
-    ng_ctx *ctx = model->ctx;
-    size_t n = ng_frame_rows(frame), work_size = ng_family_work(f);
-    double *z = NULL, *work = NULL;
-    ng_status status = NG_ENOMEM;
+                           const ng_predict_options *options,
+                           ng_prediction **out) {
+    ng_predict_options defaults;
+    ng_prediction *p = NULL;
+    ng_status status;
     *out = NULL;
-    if (!(interval > 0 && interval < 1))
-        return ngi_fail(ctx, NG_EUSAGE,
-                        "expected an interval between 0 and 1, found %g",
-                        interval);
-    ng_prediction *p = ngi_alloc(ctx, 1, sizeof *p);
-    if (!p)
-        return NG_ENOMEM;
-    NG_TRY_GOTO(allocate_prediction(model, n, p));
-    NG_TRY_GOTO(coordinates(model, frame, n, &z));
-    work = ngi_alloc(ctx, work_size + 3 * f->dim_mean, sizeof *work);
-    if (!work) {
-        status = NG_ENOMEM;
-        goto fail;
-    }
-    if (p->best)
-        fill_classes(model, z, work, p);
-    else
-        fill_intervals(model, z, interval, work, work + work_size, p);
+    ng_predict_options_init(&defaults);
+    if (!options)
+        options = &defaults;
+    NG_TRY(check_options(model, options));
+    NG_TRY_GOTO(create_table(model, ng_frame_rows(frame),
+                             options->std_errors != 0, &p));
+    NG_TRY_GOTO(model->is_glm ? predict_glm(model, frame, options, p)
+                              : predict_dist(model, options->interval, p));
     *out = p;
-    p = NULL;
+    return NG_OK;
 fail:
-    ngi_free(ctx, z);
-    ngi_free(ctx, work);
     ng_prediction_destroy(&p);
-    return status;
-}
-
-/* ---- Evaluation ---- */
-
-typedef struct labels {
-    double *y; /* n x dim_y */
-    const double *weight, *trials;
-} labels;
-
-static ng_status read_label_column(const ng_model *model, const ng_frame *frame,
-                                   const char *name, size_t stride, double *y) {
-    const ng_column *column;
-    if (model->levels.count) {
-        NG_TRY(ngi_require_column(model->ctx, frame, name, &column));
-        return ngi_match_levels(model->ctx, frame, column, &model->levels, y,
-                                stride);
-    }
-    NG_TRY(ngi_require_numeric(model->ctx, frame, name, &column));
-    for (size_t i = 0; i < ng_frame_rows(frame); i++)
-        y[i * stride] = column->values[i];
-    return NG_OK;
-}
-
-static ng_status bad_label(const ng_model *model, const ng_frame *frame,
-                           size_t row, const char *column, const char *expected,
-                           double found) {
-    return ngi_fail(model->ctx, NG_EDATA,
-                    "%s: row %zu, column \"%s\": expected %s, found %.6g",
-                    ng_frame_source(frame), ng_frame_record(frame, row), column,
-                    expected, found);
-}
-
-/* Whether y could have been in the data of a fit. */
-static ng_status check_support(const ng_model *model, const ng_frame *frame,
-                               const labels *l) {
-    const ng_family *f = &model->family;
-    const ngi_glm_family *family = NULL;
-    if (model->levels.count || model->trials)
-        return NG_OK;
-    if (model->is_glm)
-        NG_TRY(ngi_glm_family_find(model->ctx, model->family_name, &family));
-    for (size_t i = 0; i < ng_frame_rows(frame); i++) {
-        const double *y = l->y + i * f->dim_y;
-        if (family ? family->in_support(*y) : f->ops->in_support(f, y))
-            continue;
-        return bad_label(model, frame, i,
-                         family ? model->target : model->columns.name[0],
-                         family ? family->support : f->ops->support, *y);
-    }
-    return NG_OK;
-}
-
-/* Successes out of trials become shares. */
-static ng_status divide_trials(const ng_model *model, const ng_frame *frame,
-                               labels *l) {
-    for (size_t i = 0; l->trials && i < ng_frame_rows(frame); i++) {
-        double m = l->trials[i], k = l->y[i];
-        if (!(m >= 0) || m != floor(m))
-            return bad_label(model, frame, i, model->trials,
-                             "a whole number of trials", m);
-        if (!(k >= 0 && k <= m && k == floor(k)))
-            return bad_label(model, frame, i, model->target,
-                             "a number of successes from 0 to the trials", k);
-        l->y[i] = m > 0 ? k / m : 0;
-    }
-    return NG_OK;
-}
-
-static ng_status check_weights(const ng_model *model, const ng_frame *frame,
-                               const labels *l) {
-    double total = 0;
-    size_t n = ng_frame_rows(frame);
-    for (size_t i = 0; i < n; i++) {
-        double w = l->weight ? l->weight[i] : 1;
-        if (w < 0)
-            return bad_label(model, frame, i, model->weights, "a weight >= 0",
-                             w);
-        total += w * (l->trials ? l->trials[i] : 1);
-    }
-    if (total > 0)
-        return NG_OK;
-    return ngi_fail(
-        model->ctx, NG_EDATA, "%s: column \"%s\": all weights are zero",
-        ng_frame_source(frame), model->trials ? model->trials : model->weights);
-}
-
-static ng_status read_labels(const ng_model *model, const ng_frame *frame,
-                             labels *l) {
-    ng_ctx *ctx = model->ctx;
-    const ng_column *column;
-    size_t width = model->family.dim_y;
-    for (size_t j = 0; j < width; j++)
-        NG_TRY(read_label_column(model, frame,
-                                 model->is_glm ? model->target
-                                               : model->columns.name[j],
-                                 width, l->y + j));
-    if (model->weights) {
-        NG_TRY(ngi_require_numeric(ctx, frame, model->weights, &column));
-        l->weight = column->values;
-    }
-    if (model->trials) {
-        NG_TRY(ngi_require_numeric(ctx, frame, model->trials, &column));
-        l->trials = column->values;
-    }
-    NG_TRY(check_support(model, frame, l));
-    NG_TRY(check_weights(model, frame, l));
-    return divide_trials(model, frame, l);
-}
-
-static double hits(const ng_model *model, const double *z, double y,
-                   double *mean, double *work) {
-    const ng_family *f = &model->family;
-    size_t best = 0;
-    f->ops->mean(f, 1, z, mean, work);
-    if (f->dim_mean == 1)
-        return mean[0] > 0.5 ? y : 1 - y;
-    for (size_t k = 1; k < f->dim_mean; k++)
-        best = mean[k] > mean[best] ? k : best;
-    return best == (size_t)y ? 1 : 0;
-}
-
-ng_status ng_model_evaluate(const ng_model *model, const ng_frame *frame,
-                            double *loss, double *accuracy) {
-    const ng_family *f = &model->family;
-    ng_ctx *ctx = model->ctx;
-    size_t n = ng_frame_rows(frame);
-    double *z = NULL, total = 0, sum = 0, right = 0;
-    ng_status status = NG_ENOMEM;
-    labels l = {0};
-    bool classes =
-        ngi_model_has_classes(model) || strcmp(f->ops->name, "bernoulli") == 0;
-    l.y = ngi_alloc(ctx, n * f->dim_y + f->dim_mean + ng_family_work(f),
-                    sizeof *l.y);
-    if (!l.y)
-        return NG_ENOMEM;
-    double *mean = l.y + n * f->dim_y, *work = mean + f->dim_mean;
-    NG_TRY_GOTO(read_labels(model, frame, &l));
-    NG_TRY_GOTO(coordinates(model, frame, n, &z));
-    for (size_t i = 0; i < n; i++) {
-        const double *row = z + i * f->dim_z, *y = l.y + i * f->dim_y;
-        double w = (l.weight ? l.weight[i] : 1) * (l.trials ? l.trials[i] : 1);
-        double log_p;
-        if (w == 0)
-            continue;
-        f->ops->log_density(f, 1, row, y, &log_p, work);
-        total += w;
-        sum -= w * log_p;
-        right += classes ? w * hits(model, row, y[0], mean, work) : 0;
-    }
-    *loss = sum / total;
-    *accuracy = classes ? right / total : (double)NAN;
-fail:
-    ngi_free(ctx, z);
-    ngi_free(ctx, l.y);
-    return status;
-}
-
-/* ---- KL ---- */
-
-static bool same_kind(const ng_model *a, const ng_model *b) {
-    if (a->family.ops != b->family.ops || a->family.size != b->family.size ||
-        a->levels.count != b->levels.count)
-        return false;
-    for (size_t k = 0; k < a->levels.count; k++) {
-        if (strcmp(a->levels.name[k], b->levels.name[k]) != 0)
-            return false;
-    }
-    return true;
-}
-
-static ng_status mean_kl(const ng_model *a, size_t n, const double *za,
-                         const double *zb, double *out) {
-    const ng_family *f = &a->family;
-    double *kl = ngi_alloc(a->ctx, 1 + ng_family_work(f), sizeof *kl);
-    if (!kl)
-        return NG_ENOMEM;
-    *out = 0;
-    for (size_t i = 0; i < n; i++) {
-        f->ops->kl(f, 1, za + i * f->dim_z, zb + i * f->dim_z, kl, kl + 1);
-        *out += kl[0] / (double)n;
-    }
-    ngi_free(a->ctx, kl);
-    return NG_OK;
-}
-
-ng_status ng_model_kl(const ng_model *a, const ng_model *b,
-                      const ng_frame *frame, double *ab, double *ba) {
-    double *za = NULL, *zb = NULL;
-    ng_status status = NG_OK;
-    size_t n = a->is_glm || b->is_glm ? 0 : 1;
-    if (!same_kind(a, b))
-        return ngi_fail(
-            a->ctx, NG_EUSAGE,
-            "no KL between a model of family \"%s\" with %zu levels "
-            "and one of family \"%s\" with %zu: expected the "
-            "same family and levels",
-            a->family_name, a->levels.count, b->family_name, b->levels.count);
-    if (n == 0 && !frame)
-        return ngi_fail(a->ctx, NG_EUSAGE,
-                        "the models have inputs: expected data");
-    n = n ? n : ng_frame_rows(frame);
-    NG_TRY_GOTO(coordinates(a, frame, n, &za));
-    NG_TRY_GOTO(coordinates(b, frame, n, &zb));
-    NG_TRY_GOTO(mean_kl(a, n, za, zb, ab));
-    NG_TRY_GOTO(mean_kl(a, n, zb, za, ba));
-fail:
-    ngi_free(a->ctx, za);
-    ngi_free(a->ctx, zb);
     return status;
 }

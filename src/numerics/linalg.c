@@ -70,6 +70,18 @@ void ngi_syrk(size_t p, size_t n, double alpha, const double *A, size_t lda,
                 (int)lda, 1.0, C, (int)ldc);
 }
 
+void ngi_syrk_columns(size_t p, size_t n, const double *A, size_t lda,
+                      double *C, size_t ldc) {
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)p, (int)n, 1.0, A,
+                (int)lda, 1.0, C, (int)ldc);
+}
+
+void ngi_syrk_columns_single(size_t p, size_t n, const float *A, size_t lda,
+                             float *C, size_t ldc) {
+    cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)p, (int)n, 1.0F,
+                A, (int)lda, 1.0F, C, (int)ldc);
+}
+
 void ngi_symv(size_t d, const double *S, const double *x, double *y) {
     cblas_dsymv(CblasRowMajor, CblasLower, (int)d, 1.0, S, (int)d, x, 1, 0.0, y,
                 1);
@@ -121,4 +133,23 @@ bool ngi_eigen(size_t d, double *S, double *w, double *work) {
     return LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'V', TRIANGLE, (int)d, S,
                               (int)(d ? d : 1), w, work,
                               (int)ngi_eigen_work(d)) == 0;
+}
+
+/* Columns that are reduced together: Householder vectors of a panel are
+ * applied to what follows as one product. */
+enum { QR_PANEL = 32 };
+
+size_t ngi_qr_work(size_t d) {
+    return 2 * QR_PANEL * d + 1;
+}
+
+void ngi_qr_append(size_t d, double *R, size_t n, double *B, size_t ldb,
+                   bool upper, double *work) {
+    int panel = d < QR_PANEL ? (int)d : QR_PANEL;
+    if (d == 0 || n == 0)
+        return;
+    /* The factors of Q, panel x d, and the scratch beside them. */
+    LAPACKE_dtpqrt_work(LAPACK_COL_MAJOR, (int)n, (int)d, upper ? (int)n : 0,
+                        panel, R, (int)d, B, (int)ldb, work, panel,
+                        work + QR_PANEL * d);
 }

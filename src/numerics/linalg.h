@@ -23,6 +23,11 @@ void ngi_gemm_tn(size_t k, size_t p, size_t n, const double *A, size_t lda,
 /* Lower triangle of C (p x p) += alpha A^T A, A n x p. */
 void ngi_syrk(size_t p, size_t n, double alpha, const double *A, size_t lda,
               double *C, size_t ldc);
+/* The same of columns: A is column-major, n x p with leading dimension lda. */
+void ngi_syrk_columns(size_t p, size_t n, const double *A, size_t lda,
+                      double *C, size_t ldc);
+void ngi_syrk_columns_single(size_t p, size_t n, const float *A, size_t lda,
+                             float *C, size_t ldc);
 /* y = S x, S symmetric (lower). */
 void ngi_symv(size_t d, const double *S, const double *x, double *y);
 void ngi_mirror(size_t d, double *S); /* lower triangle to upper */
@@ -43,5 +48,13 @@ double ngi_symmetric_norm1(size_t d, const double *S, double *work /* d */);
  * it can be held ready. False if it does not converge. */
 size_t ngi_eigen_work(size_t d);
 bool ngi_eigen(size_t d, double *S, double *w, double *work);
+
+/* R of [R; B] = Q R' in place of R, B destroyed: B is n x d, column-major with
+ * leading dimension ldb, and `upper` where it is square and triangular itself.
+ * R is d x d, upper and column-major: read as the library reads lower
+ * triangles it is L with L L^T = R^T R. `work` is ngi_qr_work(d) doubles. */
+size_t ngi_qr_work(size_t d);
+void ngi_qr_append(size_t d, double *R, size_t n, double *B, size_t ldb,
+                   bool upper, double *work);
 
 #endif

@@ -3,18 +3,11 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum { BLOCK_ROWS = 512 };
 /* Rows x outputs that F's products along two directions should be averaged
  * over: with a few hundred the quadratic model is noise. */
 static const double LEAST_CURVATURE = 65536;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static size_t curvature_rows(const ngi_architecture *a,
                              const ng_train_options *o, size_t batch) {
@@ -402,7 +395,7 @@ static ng_status fail_swapped(const trainer *t) {
 static ng_status step(void *self, const ng_batch *batch,
                       ng_train_report *report) {
     trainer *t = self;
-    double start = now(), norm;
+    double start = ngi_seconds(), norm;
     NG_TRY(ngi_architecture_fits(t->e->architecture, batch));
     if (t->swapped)
         return fail_swapped(t);
@@ -433,7 +426,7 @@ static ng_status step(void *self, const ng_batch *batch,
         NR(rule_step)(t, report->rate);
     }
     t->iteration++;
-    t->seconds += now() - start;
+    t->seconds += ngi_seconds() - start;
     report->iteration = t->iteration;
     report->seconds = t->seconds;
     return NG_OK;

@@ -164,9 +164,10 @@ glm glm_all_weights_zero 3 "$message" zero.csv --target y --family gaussian \
     --weights w
 dist dist_all_weights_zero 3 "$message" zero.csv --column y --family normal \
     --weights w
-glm glm_fewer_rows_than_coefficients 3 \
-    'wide.csv: 4 coefficients cannot be estimated from 2 rows; expected more rows, fewer features or --l2' \
-    wide.csv --target y --family gaussian
+succeed glm_with_more_columns_than_rows glm wide.csv --target y \
+    --family gaussian
+check glm_names_what_is_left_out grep -q \
+    'combinations of other columns, left out: b, c$' err
 succeed glm_with_l2_may_be_wide glm wide.csv --target y --family gaussian \
     --l2 0.1
 

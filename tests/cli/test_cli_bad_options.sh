@@ -21,12 +21,13 @@ expect unknown_command 2 \
 expect compare_what 2 'expected: natgrad compare glm|dist|net DATA' compare
 expect compare_unknown 2 'expected: natgrad compare glm|dist|net DATA' \
     compare fit good.csv
-expect no_data 2 'expected: natgrad glm DATA --target Y --family NAME' glm
+expect no_data 2 'expected: natgrad glm DATA --formula FORMULA|--target Y --family NAME' glm
 expect no_family 2 'expected --family' glm good.csv --target y
-expect no_target 2 'expected --target' glm good.csv --family gaussian
+expect no_target 2 'expected --target or --formula' \
+    glm good.csv --family gaussian
 expect no_column 2 'expected --column or --columns' dist good.csv \
     --family normal
-glm two_files 'unexpected argument "more.csv"; expected: natgrad glm DATA --target Y --family NAME' \
+glm two_files 'unexpected argument "more.csv"; expected: natgrad glm DATA --formula FORMULA|--target Y --family NAME' \
     more.csv
 expect predict_without_data 2 'expected: natgrad predict MODEL DATA' \
     predict m.safetensors
@@ -38,7 +39,7 @@ glm unknown_option 'unknown option "--bogus"; see natgrad glm --help' --bogus
 glm option_of_another_command \
     'unknown option "--column"; see natgrad glm --help' --column y
 expect unknown_glm_family 2 \
-    'unknown glm family "normal"; expected one of gaussian, binomial, poisson, gamma, inverse-gaussian, multinomial' \
+    'unknown glm family "normal"; expected one of gaussian, binomial, poisson, gamma, inverse-gaussian, negative-binomial, multinomial, ordinal, beta, tweedie' \
     glm good.csv --target y --family normal
 expect unknown_dist_family 2 \
     'unknown family "gaussian"; expected one of bernoulli, categorical, softmax, normal, mvnormal, poisson, exponential, gamma, inverse-gaussian, negative-binomial, beta, weibull, gumbel, logistic, lognormal, student-t, laplace, vonmises, dirichlet' \
@@ -64,8 +65,8 @@ glm unknown_integrator \
     '--integrator: expected one of euler, midpoint, geodesic, found "rk4"' \
     --integrator rk4
 glm unknown_std_errors \
-    '--std-errors: expected one of expected, observed, robust, none, found "HC3"' \
-    --std-errors HC3
+    '--std-errors: expected one of expected, observed, robust, HC1, HC2, HC3, none, found "HC4"' \
+    --std-errors HC4
 glm unknown_missing '--missing: expected "drop", found "keep"' --missing keep
 
 # ---- Values ----
@@ -125,7 +126,7 @@ glm sample_space_of_observed \
 glm target_as_feature \
     'column "y" is named as a feature and as something else' --features x,y
 glm target_as_weights \
-    'column "y" is named twice among target, weights, offset and trials' \
+    'column "y" is named twice among target, weights, offset, trials and cluster' \
     --weights y
 glm number_as_factor 'column "y" cannot be both numeric and a factor' \
     --categorical y

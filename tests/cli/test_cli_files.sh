@@ -99,16 +99,17 @@ forge() {
     sed "$3" m.safetensors >forged
     expect "forged_$1" 3 "forged: not a natgrad model: $2" show forged
 }
-forge family 'its family, link or size is unknown' 's/gaussian/gaussiam/'
-forge link 'its family, link or size is unknown' 's/identity/idemtity/'
+forge family 'its family or link is unknown' 's/gaussian/gaussiam/'
+forge link 'its family or link is unknown' 's/identity/idemtity/'
 forge entry 'its metadata has no entry "natgrad"' 's/natgrad/notgrad/'
 forge learner 'expected a learner and a family' 's/learner/leerner/'
-forge terms 'expected "terms" and "intercept"' 's/\\"terms\\"/\\"torms\\"/'
+forge variables 'expected "formula" and "variables"' \
+    's/\\"variables\\"/\\"varibales\\"/'
+forge formula 'its formula and its variables do not fit' \
+    's/\\"formula\\": \\"~ x + g\\"/\\"formula\\": \\"~ x + h\\"/'
 forge target 'expected "target" to be text' 's/\\"target\\"/\\"turget\\"/'
-forge intercept 'the coefficients do not fit the header' \
-    's/\\"intercept\\": true/\\"intercept\\":false/'
-forge size 'its family, link or size is unknown' \
-    's/\\"size\\": 1/\\"size\\": 7/'
+forge intercept 'its coefficients do not fit its formula' \
+    's/\\"formula\\": \\"~ x + g\\"/\\"formula\\": \\"~ x+g-1\\"/'
 run predict forged good.csv
 check forged_predict_too [ $status -eq 3 ]
 

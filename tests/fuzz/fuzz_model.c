@@ -20,11 +20,22 @@ static void check_summary(const ng_model *model) {
             abort();
 }
 
+/* What is made of a frame is a table, or an error that says why not. */
+static void check_table(const ng_ctx *ctx, ng_status status,
+                        ng_prediction **table) {
+    if (status != NG_OK && (*table || !*ng_error(ctx)))
+        abort();
+    ng_prediction_destroy(table);
+}
+
 /* One frame that has what the seeds ask for; others refuse it politely. */
 static void use(ng_ctx *ctx, ng_model *model) {
     static const char text[] =
-        "x,z,g,y,c,k,m,w,o\n0.5,1,a,1,p,1,2,1,0\n1.5,-1,b,2,q,0,3,2,0.1\n"
-        "-2,0.5,c,3,r,2,2,0,0.2\n";
+        "x,z,g,y,c,k,m,w,o,s\n0.5,1,a,1,p,1,2,1,0,0.1\n"
+        "1.5,-1,b,2,q,0,3,2,0.1,0.7\n-2,0.5,c,3,r,2,2,0,0.2,0.4\n";
+    const ng_predict_options uncertain = {
+        .interval = 0.9, .level = 0.95, .std_errors = 1};
+    ng_nested nested;
     ng_frame_options options;
     ng_frame *frame;
     ng_prediction *prediction;
@@ -36,10 +47,14 @@ static void use(ng_ctx *ctx, ng_model *model) {
     if (ngi_frame_parse_csv(ctx, "frame", text, sizeof text - 1, &options,
                             &frame) != NG_OK)
         return;
-    if (ng_model_predict(model, frame, 0.9, &prediction) != NG_OK &&
-        (prediction || !*ng_error(ctx)))
+    check_table(ctx, ng_model_predict(model, frame, NULL, &prediction),
+                &prediction);
+    check_table(ctx, ng_model_predict(model, frame, &uncertain, &prediction),
+                &prediction);
+    check_table(ctx, ng_model_residuals(model, frame, 1, &prediction),
+                &prediction);
+    if (ng_glm_nested(model, model, &nested) != NG_OK && !*ng_error(ctx))
         abort();
-    ng_prediction_destroy(&prediction);
     if (ng_model_evaluate(model, frame, &a, &b) != NG_OK && !*ng_error(ctx))
         abort();
     if (ng_model_kl(model, model, frame, &a, &b) != NG_OK && !*ng_error(ctx))

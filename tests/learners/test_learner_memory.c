@@ -194,9 +194,20 @@ static ng_status load_once(scene *s, size_t which) {
 }
 
 static ng_status predict_once(scene *s, size_t which) {
+    const ng_predict_options options = {
+        .interval = 0.9, .level = 0.95, .std_errors = 1};
     ng_prediction *p;
     (void)which;
-    ng_status status = ng_model_predict(s->model, s->frame, 0.9, &p);
+    ng_status status = ng_model_predict(s->model, s->frame, &options, &p);
+    ck_assert((status == NG_OK) == (p != NULL));
+    ng_prediction_destroy(&p);
+    return status;
+}
+
+static ng_status residuals_once(scene *s, size_t which) {
+    ng_prediction *p;
+    (void)which;
+    ng_status status = ng_model_residuals(s->model, s->frame, 1, &p);
     ck_assert((status == NG_OK) == (p != NULL));
     ng_prediction_destroy(&p);
     return status;
@@ -237,13 +248,15 @@ static void make_models(scene *s, const char *family, const char *target) {
 START_TEST(every_allocation_around_a_model_can_fail) {
     static const task TASKS[] = {save_once,     load_once, predict_once,
                                  evaluate_once, kl_once,   print_once};
-    static const char *const family[] = {"gaussian", "multinomial"};
-    static const char *const target[] = {"y", "class"};
+    static const char *const family[] = {"gaussian", "multinomial", "ordinal"};
+    static const char *const target[] = {"y", "class", "class"};
     scene s;
     scene_open(&s);
     make_models(&s, family[_i], target[_i]);
     for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++)
         ck_assert_uint_gt(sweep(&s, TASKS[i], 0), 0);
+    if (strcmp(family[_i], "multinomial") != 0)
+        ck_assert_uint_gt(sweep(&s, residuals_once, 0), 0);
     scene_close(&s);
 }
 END_TEST
@@ -254,7 +267,7 @@ static void add(TCase *tests) {
                         GLM_COUNT);
     tcase_add_loop_test(tests, every_allocation_of_a_dist_fit_can_fail, 0,
                         DIST_COUNT);
-    tcase_add_loop_test(tests, every_allocation_around_a_model_can_fail, 0, 2);
+    tcase_add_loop_test(tests, every_allocation_around_a_model_can_fail, 0, 3);
 }
 
 int main(void) {

@@ -12,6 +12,8 @@ static const char TEXT[] =
 
 static const char *const FEATURES[] = {"x", "group"};
 
+static const ng_predict_options EIGHTY = {.interval = 0.8, .level = 0.95};
+
 typedef struct kind {
     const char *family, *target, *weights, *offset, *trials;
     double l2;
@@ -66,8 +68,8 @@ static void check_same_text(const ng_model *a, const ng_model *b) {
 static void check_same_predictions(const ng_model *a, const ng_model *b,
                                    const ng_frame *frame) {
     ng_prediction *p, *q;
-    OK(ng_model_predict(a, frame, 0.8, &p));
-    OK(ng_model_predict(b, frame, 0.8, &q));
+    OK(ng_model_predict(a, frame, &EIGHTY, &p));
+    OK(ng_model_predict(b, frame, &EIGHTY, &q));
     ck_assert_uint_eq(p->rows, ng_frame_rows(frame));
     ck_assert_uint_eq(p->columns, q->columns);
     ck_assert_mem_eq(p->values, q->values,
@@ -141,7 +143,7 @@ START_TEST(gaussian_predictions_by_hand) {
                  *g = ng_frame_find(frame, "group")->values;
     double sd = sqrt(ng_model_summary(model)->dispersion);
     ng_prediction *p;
-    OK(ng_model_predict(model, frame, 0.8, &p));
+    OK(ng_model_predict(model, frame, &EIGHTY, &p));
     ck_assert_uint_eq(p->columns, 3);
     ck_assert_ptr_null(p->best);
     ck_assert_str_eq(p->column[0], "mean");
@@ -170,7 +172,7 @@ START_TEST(class_predictions_by_hand) {
                  *w = ng_frame_find(frame, "w")->values;
     double loss = 0, right = 0, total = 0, found_loss, accuracy;
     ng_prediction *p;
-    OK(ng_model_predict(model, frame, 0.9, &p));
+    OK(ng_model_predict(model, frame, NULL, &p));
     ck_assert_str_eq(p->column[0], "p[p]");
     ck_assert_str_eq(p->column[2], "p[r]");
     for (size_t i = 0; i < p->rows; i++) {
@@ -265,8 +267,8 @@ START_TEST(kl_of_two_glms) {
     ng_model *b = fit_glm(frame, &options);
     ng_prediction *p, *q;
     double ab, ba, sum = 0;
-    OK(ng_model_predict(a, frame, 0.9, &p));
-    OK(ng_model_predict(b, frame, 0.9, &q));
+    OK(ng_model_predict(a, frame, NULL, &p));
+    OK(ng_model_predict(b, frame, NULL, &q));
     for (size_t i = 0; i < p->rows; i++) {
         double l = p->values[3 * i], m = q->values[3 * i];
         sum += (l * log(l / m) - l + m) / (double)p->rows;
@@ -301,7 +303,7 @@ static void refuse(const ng_model *model, const char *csv,
                    const char *message) {
     ng_frame *frame = frame_of_text(csv, NULL);
     ng_prediction *p;
-    ck_assert_int_eq(ng_model_predict(model, frame, 0.9, &p), NG_EDATA);
+    ck_assert_int_eq(ng_model_predict(model, frame, NULL, &p), NG_EDATA);
     ck_assert_ptr_null(p);
     ck_assert_str_eq(ng_error(ctx), message);
     ng_frame_destroy(&frame);

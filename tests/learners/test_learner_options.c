@@ -216,8 +216,8 @@ START_TEST(the_penalty_knows_no_reference_level) {
     options.target = "v";
     ng_model *v = fit_glm(frame, &options);
     ng_prediction *p, *q;
-    OK(ng_model_predict(u, frame, 0.9, &p));
-    OK(ng_model_predict(v, frame, 0.9, &q));
+    OK(ng_model_predict(u, frame, NULL, &p));
+    OK(ng_model_predict(v, frame, NULL, &q));
     for (size_t i = 0; i < p->rows; i++) {
         for (size_t k = 0; k < 3; k++)
             NEAR(p->values[3 * i + k], q->values[3 * i + (k + 2) % 3], 1e-9);
@@ -331,7 +331,8 @@ START_TEST(a_rank_deficient_design_warns) {
     ng_glm_options options = glm_options("gaussian", NULL, "y");
     ng_model *model = fit_glm(frame, &options);
     const ng_summary *s = ng_model_summary(model);
-    ck_assert(warned(model, "rank-deficient"));
+    ck_assert(warned(model, "left out: c"));
+    ck_assert_int_eq(s->parameter[3].aliased, 1);
     ck_assert_uint_eq(s->rank, 3);
     ck_assert_double_eq(s->df_residual, 3);
     /* The fit is that without the column. */
@@ -355,7 +356,11 @@ START_TEST(separable_classes_warn) {
     ng_frame *frame = frame_of_arrays(6, 2, names, values);
     ng_glm_options options = glm_options("binomial", NULL, "y");
     ng_model *model = fit_glm(frame, &options);
-    ck_assert(warned(model, "separable"));
+    ck_assert(warned(model, "complete separation"));
+    ck_assert_int_eq(ng_model_summary(model)->separation,
+                     NG_SEPARATION_COMPLETE);
+    ck_assert_int_eq(ng_model_summary(model)->parameter[1].infinite, 1);
+    ck_assert(!ng_model_summary(model)->converged);
     ng_model_destroy(&model);
     options.l2 = 0.1;
     model = fit_glm(frame, &options);
