@@ -101,6 +101,8 @@ static int check_glm(const cli_options *o) {
         return contradiction("stream", "residuals");
     if (o->stream && o->plot)
         return contradiction("stream", "plot");
+    if (o->stream && o->cluster)
+        return contradiction("stream", "cluster");
     if (o->firth && o->l2 > 0)
         return contradiction("firth", "l2");
     return check_formula(o);

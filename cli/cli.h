@@ -41,7 +41,7 @@ typedef struct cli_options {
     bool no_intercept, no_standardize;
     double l2;
     const char *formula, *std_errors, *cluster, *dispersion, *intervals;
-    cli_list references;
+    cli_list references, levels;
     double power, level;
     bool firth, stream, nested, with_std_errors;
     /* optimisation */

@@ -146,7 +146,7 @@ static double available_memory(void) {
 static bool needs_all(const cli_options *o) {
     bool scoring = (!o->optimizer || is(o->optimizer, "natural")) &&
                    !o->metric && !o->fisher && !o->step;
-    return o->residuals || o->plot || !scoring;
+    return o->residuals || o->plot || o->cluster || !scoring;
 }
 
 bool cli_wants_stream(const cli_options *o, const char *path) {

@@ -139,6 +139,8 @@ int cli_glm_options(const cli_options *o, ng_glm_options *glm) {
     glm->feature_count = o->features.count;
     glm->references = o->references.count ? o->references.item : NULL;
     glm->reference_count = o->references.count;
+    glm->levels = o->levels.count ? o->levels.item : NULL;
+    glm->level_count = o->levels.count;
     glm->weights = o->weights;
     glm->offset = o->offset;
     glm->trials = o->trials;

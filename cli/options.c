@@ -53,6 +53,8 @@ static const option_row OPTIONS[] = {
      "                             --target and --features"},
     {"reference", "COLUMN=LEVEL", PAIRS, AT(references), 0, 0, GLMS,
      "the level that others are compared with; may be repeated; the first"},
+    {"levels", "A,B,...", LIST, AT(levels), 0, 0, GLMS,
+     "all levels of the target in order, for ordinal; by number or bytes"},
     {"column", "COLUMN", TEXT, AT(column), 0, 0, DISTS, "the data of y"},
     {"columns", "A,B,...", LIST, AT(columns), 0, 0, DISTS,
      "the data of a vector y (mvnormal, dirichlet)"},
@@ -544,7 +546,7 @@ void cli_options_free(cli_options *options) {
                          &options->optimizers, &options->parametrizations,
                          &options->start,      &options->rates,
                          &options->tests,      &options->test_targets,
-                         &options->references};
+                         &options->references, &options->levels};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         free(lists[i]->text);
         free(lists[i]->item);

@@ -93,7 +93,8 @@ typedef struct ng_report {
     double kl_predicted; /* length^2 d' F d / 2 along the direction d, exact
                             undamped F; NaN for first-order methods unless a
                             KL radius makes them compute it */
-    double kl;           /* true KL of the step */
+    double kl;           /* true KL of the step; of glms by Fisher scoring, its
+                            second-order value */
     double kl_total;     /* of all steps so far */
     double seconds;      /* of work so far, bookkeeping not counted */
     double examples;     /* rows looked at so far */

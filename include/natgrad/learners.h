@@ -83,6 +83,10 @@ typedef struct ng_glm_options {
     /* Levels that are the references of factors: "column=level". */
     const char *const *references;
     size_t reference_count;
+    /* All levels of the target in order, for ordinal models; NULL: in the order
+     * of the frame, by number or by bytes. */
+    const char *const *levels;
+    size_t level_count;
     const char *weights, *offset, *trials; /* columns, or NULL */
     const char *cluster; /* column of groups for robust standard errors */
     /* 1/2 l2 ||beta||^2 beside the mean loss, intercepts free. For

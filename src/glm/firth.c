@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 static bool is_family(const ngi_glm_kernel *kernel, const char *name) {
     return kernel->family && strcmp(kernel->family->ops->name, name) == 0;
@@ -13,12 +12,6 @@ static bool is_family(const ngi_glm_kernel *kernel, const char *name) {
 bool ngi_firth_serves(const ngi_glm_kernel *kernel) {
     return kernel->extras == 0 && kernel->ops->mean &&
            (is_family(kernel, "bernoulli") || is_family(kernel, "poisson"));
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static void describe(const ngi_firth *f, ng_report *report) {
@@ -35,26 +28,27 @@ static void describe(const ngi_firth *f, ng_report *report) {
 
 static ng_status iterate(ngi_firth *f, const ngi_scoring_options *options,
                          ng_report *report) {
-    double begun = seconds_now();
+    double begun = ngi_seconds();
     f->pace = f->longest = 1;
     f->best = f->bar = HUGE_VAL;
-    *report = (ng_report){.kl = (double)NAN, .kl_total = (double)NAN};
+    *report = (ng_report){0};
     for (;; report->iteration++) {
         double decrement = f->here.decrement;
         describe(f, report);
         report->step = 0;
         report->rejected = 0;
-        report->kl_predicted = 0;
+        report->kl_predicted = report->kl = 0;
         report->stop = decrement <= options->tolerance          ? NG_CONVERGED
                        : report->iteration >= options->max_iter ? NG_MAX_ITER
                                                                 : NG_RUNNING;
         if (report->stop == NG_RUNNING) {
             NG_TRY(ngi_firth_advance(f, report));
             report->stop = report->step > 0 ? NG_RUNNING : NG_NO_DESCENT;
-            report->kl_predicted =
+            report->kl_predicted = report->kl =
                 0.5 * report->step * report->step * decrement * decrement;
+            report->kl_total += report->kl;
         }
-        report->seconds = seconds_now() - begun;
+        report->seconds = ngi_seconds() - begun;
         if (options->monitor && options->monitor(options->user, report) &&
             report->stop == NG_RUNNING) {
             report->stop = NG_STOPPED;

@@ -23,8 +23,9 @@ static const double SLOW = 0.2;
 /* Near enough for the first kept step. */
 static const double CLOSE = 0.15;
 /* A Fisher formed this near to the answer, in roots of nats, is the answer's:
- * standard errors differ by as little. */
-static const double THERE = 1e-9;
+ * standard errors differ by less. It is formed where a step promises to come
+ * nearer still. */
+static const double THERE = 1e-8, PROMISED = 1e-9;
 /* What is left of a decrement when no digit of the estimates is missing. */
 static const double EXACT = 1e-13;
 
@@ -40,6 +41,7 @@ typedef struct run {
     bool valid, here, fine;
     double distance;
     bool factored; /* s->factor is one of an F, perhaps an earlier one */
+    bool sampled;  /* that F was of a share of the rows */
     bool rank_known, thorough;     /* every Fisher in double, at every step */
     double decrement, contraction; /* NaN: not known */
     double best;                   /* smallest decrement so far */
@@ -69,6 +71,7 @@ static void adopt(run *r, ngi_form form) {
     r->fine = form == NGI_FORM_DOUBLE && r->stride == 1;
     r->distance = HUGE_VAL;
     r->factored = false;
+    r->sampled = r->stride > 1;
 }
 
 static ng_status refresh(run *r, ngi_form form) {
@@ -94,7 +97,7 @@ static void find_bounds(run *r) {
     }
 }
 
-static bool is_active(const ngi_scoring *s, size_t i) {
+bool ngi_scoring_informed(const ngi_scoring *s, size_t i) {
     for (size_t k = 0; k < s->factor.count; k++) {
         if (s->factor.active[k] == i)
             return true;
@@ -108,7 +111,7 @@ static ng_status drop_aliased(run *r, size_t *newly) {
     bool moved = false;
     *newly = 0;
     for (size_t i = 0; i < s->dim; i++) {
-        if (is_active(s, i) || s->held[i] || s->bound[i])
+        if (ngi_scoring_informed(s, i) || s->held[i] || s->bound[i])
             continue;
         s->held[i] = s->aliased[i] = true;
         moved = moved || r->theta[i] != 0;
@@ -222,9 +225,11 @@ static ngi_form next_form(const run *r) {
         r->decrement * (known ? r->contraction : fmin(1, r->decrement));
     if (r->fine && r->distance <= THERE)
         return NGI_FORM_NONE;
-    if (r->stride > 1 || r->thorough || expected <= fmax(THERE, r->tolerance))
+    if (r->stride > 1 || r->thorough ||
+        expected <= fmax(PROMISED, r->tolerance))
         return NGI_FORM_DOUBLE;
-    if (known ? r->contraction < SLOW : r->decrement < CLOSE)
+    bool enough = known ? r->contraction < SLOW : r->decrement < CLOSE;
+    if (enough && !r->sampled)
         return NGI_FORM_NONE;
     return coarse_form(r);
 }
@@ -363,13 +368,16 @@ static ng_status prepare(run *r, size_t stride) {
     r->tolerance = 0.3 * sqrt(dim * (double)stride / rows);
     NG_TRY(refresh(r, NGI_FORM_DOUBLE));
     ng_status status = isfinite(r->loss) ? iterate(r) : NG_ENUMERIC;
-    if (status == NG_ENUMERIC || r->report.stop != NG_CONVERGED)
+    bool arrived = status == NG_OK && r->report.stop == NG_CONVERGED;
+    if (!arrived)
         memcpy(r->theta, r->low, s->dim * sizeof *r->theta);
+    /* What it says of curvature is good for the first step of all rows. */
+    r->factored = arrived && s->factor.smallest >= LEAST_PIVOT;
     memset(r->low, 0, s->dim * sizeof *r->low);
     r->stride = 1;
     r->tolerance = r->options->tolerance;
     r->report = (ng_report){.examples = r->report.examples};
-    r->valid = r->factored = false;
+    r->valid = r->here = false;
     return status == NG_ENUMERIC ? NG_OK : status;
 }
 
@@ -384,6 +392,11 @@ static ng_status refine_steps(run *r, bool *slow) {
         NG_TRY(ngi_scoring_refined_pass(s, r->theta, r->low, &loss,
                                         r->trial_gradient));
         r->report.examples += (double)s->spec.rows->rows;
+        /* The step before has left the model's domain. */
+        if (!isfinite(loss) && k > 0) {
+            memcpy(r->theta, r->trial, s->dim * sizeof *r->theta);
+            memset(r->low, 0, s->dim * sizeof *r->low);
+        }
         if (!isfinite(loss))
             return NG_OK;
         double slope = ngi_factor_solve(s, r->trial_gradient, r->step);
@@ -396,9 +409,35 @@ static ng_status refine_steps(run *r, bool *slow) {
             ngi_max_abs(s->dim, r->trial_gradient) / s->spec.dispersion;
         for (size_t i = 0; i < s->dim; i++)
             r->step[i] = -r->step[i];
+        memcpy(r->trial, r->theta, s->dim * sizeof *r->theta);
         ngi_refined_move(s->dim, r->step, r->theta, r->low);
         for (size_t i = s->p; i < s->dim; i++)
             r->theta[i] = fmax(r->theta[i], s->spec.kernel->psi_lower);
+    }
+    return NG_OK;
+}
+
+/* Whether every linear predictor has a mean. */
+static bool is_everywhere(const ngi_glm_kernel *kernel) {
+    switch (kernel->link) {
+    case NG_LINK_LOGIT:
+    case NG_LINK_PROBIT:
+    case NG_LINK_CLOGLOG:
+    case NG_LINK_CAUCHIT:
+        return true;
+    default:
+        return kernel->link == NG_LINK_LOG &&
+               !(kernel->family &&
+                 kernel->family->block[0].coordinate == NG_COORDINATE_LOGIT);
+    }
+}
+
+/* The step that was found to be short enough to stop at, for what it is worth:
+ * it costs no look at the rows. */
+static ng_status last_step(run *r) {
+    if (r->decrement <= r->tolerance && is_everywhere(r->s->spec.kernel)) {
+        move(r, 1);
+        exchange(&r->theta, &r->trial);
     }
     return NG_OK;
 }
@@ -411,9 +450,9 @@ static ng_status refine(run *r) {
     double size = (double)s->spec.rows->rows * (double)s->p, loss;
     bool slow;
     if (s->spec.rows->streams && s->factor.smallest > LEAST_PIVOT)
-        return NG_OK;
+        return last_step(r);
     if (size > SMALL_TO_REFINE && s->factor.smallest > 1e-6)
-        return NG_OK;
+        return last_step(r);
     NG_TRY(refine_steps(r, &slow));
     if (slow && !s->by_qr) {
         r->valid = false;
@@ -466,7 +505,7 @@ static ng_status run_all(run *r) {
     size_t stride = choose_stride(r);
     NG_TRY(ngi_scoring_scales(s, stride));
     NG_TRY(prepare(r, stride));
-    NG_TRY(refresh(r, coarse_form(r)));
+    NG_TRY(refresh(r, r->factored ? NGI_FORM_NONE : coarse_form(r)));
     if (!isfinite(r->loss))
         return no_start(r);
     NG_TRY(iterate(r));
@@ -498,76 +537,4 @@ ng_status ngi_scoring_run(ngi_scoring *s, const ngi_scoring_options *options,
     memcpy(theta, r.theta, d * sizeof *theta);
     *report = r.report;
     return status;
-}
-
-/* ---- The object ---- */
-
-ng_status ngi_scoring_create(ng_ctx *ctx, const ngi_scoring_spec *spec,
-                             ngi_scoring **out) {
-    ng_status status = NG_ENOMEM;
-    *out = NULL;
-    ngi_scoring *s = ngi_alloc(ctx, 1, sizeof *s);
-    if (!s)
-        return NG_ENOMEM;
-    s->ctx = ctx;
-    s->spec = *spec;
-    s->p = spec->rows->width;
-    s->q = spec->kernel->extras;
-    s->dim = s->p + s->q;
-    s->scale = ngi_alloc(ctx, s->dim, sizeof *s->scale);
-    s->held = ngi_alloc(ctx, 3 * s->dim, sizeof *s->held);
-    s->F = ngi_alloc(ctx, s->dim, s->dim * sizeof *s->F);
-    s->vectors = ngi_alloc(ctx, 6 * s->dim, sizeof *s->vectors);
-    if (!s->scale || !s->held || !s->F || !s->vectors)
-        goto fail;
-    s->aliased = s->held + s->dim;
-    s->bound = s->aliased + s->dim;
-    for (size_t i = 0; i < s->dim; i++)
-        s->scale[i] = 1;
-    NG_TRY_GOTO(ngi_scoring_reserve(s));
-    NG_TRY_GOTO(ngi_factor_reserve(s));
-    *out = s;
-    return NG_OK;
-fail:
-    ngi_scoring_destroy(&s);
-    return status;
-}
-
-void ngi_scoring_destroy(ngi_scoring **scoring) {
-    ngi_scoring *s = *scoring;
-    if (!s)
-        return;
-    ngi_scoring_release(s);
-    ngi_factor_release(s);
-    ngi_free(s->ctx, s->scale);
-    ngi_free(s->ctx, s->held);
-    ngi_free(s->ctx, s->F);
-    ngi_free(s->ctx, s->vectors);
-    ngi_free(s->ctx, s);
-    *scoring = NULL;
-}
-
-size_t ngi_scoring_dim(const ngi_scoring *s) {
-    return s->dim;
-}
-
-bool *ngi_scoring_held(ngi_scoring *s) {
-    return s->held;
-}
-
-const bool *ngi_scoring_aliased(const ngi_scoring *s) {
-    return s->aliased;
-}
-
-ng_status ngi_scoring_evaluate(ngi_scoring *s, const double *theta,
-                               bool observed, double *loss, double *gradient,
-                               double *F) {
-    double value;
-    NG_TRY(ngi_scoring_pass(s, 1, theta, F ? NGI_FORM_DOUBLE : NGI_FORM_NONE,
-                            observed, &value, gradient));
-    if (loss)
-        *loss = value - ngi_scoring_penalty(s, theta);
-    if (F)
-        memcpy(F, s->F, s->dim * s->dim * sizeof *F);
-    return NG_OK;
 }

@@ -43,6 +43,9 @@ size_t ngi_scoring_dim(const ngi_scoring *s);
  * combinations of earlier ones (`aliased`, whose theta is 0). */
 bool *ngi_scoring_held(ngi_scoring *s);
 const bool *ngi_scoring_aliased(const ngi_scoring *s);
+/* Whether the last factor says anything of a parameter: not where it is held,
+ * and not where its information vanishes. */
+bool ngi_scoring_informed(const ngi_scoring *s, size_t i);
 
 /* From theta to the optimum, in place. */
 ng_status ngi_scoring_run(ngi_scoring *s, const ngi_scoring_options *options,

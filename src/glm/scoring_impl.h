@@ -1,5 +1,6 @@
 /* The inside of Fisher scoring, shared by its files: scoring.c is the loop,
- * scoring_pass.c looks at the rows, scoring_factor.c solves. */
+ * scoring_pass.c looks at the rows, scoring_factor.c solves, scoring_object.c
+ * is the rest. */
 #ifndef NGI_GLM_SCORING_IMPL_H
 #define NGI_GLM_SCORING_IMPL_H
 

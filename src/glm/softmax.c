@@ -37,6 +37,7 @@ typedef struct run {
     double moved;                       /* nats since the metric was made */
     size_t steps;                       /* since then */
     size_t patience;                    /* steps that a slow one is given */
+    size_t refusals;                    /* of lengths far from 1, since then */
     double first;                       /* decrement when it was made */
     double before, last; /* decrements, two iterations and one ago */
     double started;
@@ -54,7 +55,7 @@ static ng_status evaluate(run *r, const double *theta, double *loss,
 static ng_status make_metric(run *r, bool blocks) {
     ngi_secants_clear(&r->secants);
     r->moved = 0;
-    r->steps = 0;
+    r->steps = r->refusals = 0;
     r->before = r->last = r->first = HUGE_VAL;
     return ngi_softmax_metric_make(&r->s, r->theta, r->curvature, blocks,
                                    &r->report.examples);
@@ -127,7 +128,8 @@ static void moved(run *r, double length, double decrement) {
     double square = length * length * decrement * decrement;
     accept(r, length);
     r->report.step = length;
-    r->report.kl_predicted = 0.5 * square;
+    r->report.kl_predicted = r->report.kl = 0.5 * square;
+    r->report.kl_total += r->report.kl;
     r->moved += square;
 }
 
@@ -137,8 +139,12 @@ static ng_status after_refusal(run *r, double *length, double *decrement) {
     *length = shorter(r, *length, *decrement);
     bool blocks = r->s.metric.kind == NGI_SOFTMAX_BLOCKS;
     double cost = ngi_softmax_metric_cost(&r->s, blocks);
-    if (*length > REFUSED / (1 + cost / 5) ||
-        !ngi_softmax_metric_improve(&r->s))
+    if (*length > REFUSED)
+        return NG_OK;
+    r->refusals++;
+    bool worth =
+        *length <= REFUSED / (1 + cost / 5) || (double)r->refusals >= cost;
+    if (!worth || !ngi_softmax_metric_improve(&r->s))
         return NG_OK;
     NG_TRY(make_metric(r, blocks));
     *decrement = direct(r);
@@ -227,7 +233,7 @@ static ng_status advance(run *r) {
     r->report.objective = r->objective;
     r->report.gradient_norm = ngi_max_abs(r->s.dim, r->gradient);
     r->report.step = 0;
-    r->report.kl_predicted = 0;
+    r->report.kl_predicted = r->report.kl = 0;
     if (!converged(r, decrement))
         NG_TRY(refresh(r, &decrement));
     if (converged(r, decrement))
@@ -326,7 +332,6 @@ ng_status ngi_softmax_run(ng_ctx *ctx, const ngi_softmax_spec *spec,
                           double *theta, ng_report *report) {
     run r = {
         .ctx = ctx, .spec = spec, .patience = 12, .started = ngi_seconds()};
-    r.report.kl = r.report.kl_total = (double)NAN;
     ng_status status;
     NG_TRY_GOTO(create(&r, theta));
     NG_TRY_GOTO(start(&r));

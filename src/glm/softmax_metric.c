@@ -22,7 +22,8 @@ enum {
     CHUNK = NGI_SOFTMAX_CHUNK,
     ROWS_TO_JUDGE = 2,  /* rows a column that show whether columns correlate */
     ROWS_TO_FACTOR = 8, /* rows a column that a shared factor is made from */
-    ROWS_TO_BLOCK = 3,  /* and those of one level */
+    LEVELS_A_ROW = 10,
+    ROWS_TO_BLOCK = 3, /* and those of one level */
     MOST_EFFORT = 2,
     MORE_ROWS = 8 /* times, for each time that they were too few */
 };
@@ -59,7 +60,7 @@ ng_status ngi_softmax_metric_create(ngi_softmax *s) {
     m->level = m->share + p;
     double design = (double)s->spec->rows->rows * (double)p * sizeof(double);
     double blocks = (double)K * (double)ngi_packed_size(p) * sizeof(float);
-    m->blocks = K > 2 && blocks <= 0.5 * design ? ngi_packed_size(p) : 0;
+    m->blocks = K > 2 && blocks <= design ? ngi_packed_size(p) : 0;
     m->rows = sample_rows(s);
     return NG_OK;
 }
@@ -124,9 +125,11 @@ bool ngi_softmax_metric_improve(ngi_softmax *s) {
     return true;
 }
 
-/* Rows that the factors of levels are made from. */
+/* Rows that the factors of levels are made from: a row counts for a few levels
+ * only. */
 static double block_rows(const ngi_softmax *s) {
-    double rows = ROWS_TO_BLOCK * (double)s->width;
+    double rows = ROWS_TO_BLOCK * (double)s->width *
+                  fmax(1, (double)s->levels / LEVELS_A_ROW);
     for (size_t i = 0; i < s->metric.effort; i++)
         rows *= MORE_ROWS;
     return fmin(rows, (double)s->spec->rows->rows);
@@ -143,7 +146,8 @@ double ngi_softmax_metric_cost(const ngi_softmax *s, bool blocks) {
     bool each = would_block(s, blocks);
     double rows = each ? block_rows(s) : fmin(n, factor_rows(s));
     double factors = each ? (double)s->levels : 1;
-    double metric = factors * (rows * p * p + p * p * p / 3);
+    double metric =
+        fmin(factors, LEVELS_A_ROW) * rows * p * p + factors * p * p * p / 3;
     return metric / 3 / (4 * n * (double)s->dim);
 }
 
@@ -531,12 +535,17 @@ static void solve_diagonal(const ngi_softmax *s) {
     }
 }
 
+/* Levels of other curvature than the mean differ in scale, as they would if
+ * columns were uncorrelated. */
 static void solve_shared(const ngi_softmax *s) {
     const ngi_softmax_metric *m = &s->metric;
-    double mean = mean_level(s);
+    double mean = mean_level(s), ridge = 0;
+    for (size_t j = 0; j < s->width; j++)
+        ridge += scaled_ridge(s, j) / (double)s->width;
     ngi_cholesky_solve_single(s->width, m->factor, s->levels, m->vector);
     for (size_t k = 0; k < s->levels; k++) {
-        float share = (float)(mean / fmax(m->level[k], 1e-3 * mean));
+        double level = fmax(m->level[k], 1e-3 * mean);
+        float share = (float)((mean + ridge) / (level + ridge));
         for (size_t j = 0; j < s->width; j++)
             m->vector[k * s->width + j] *= share;
     }

@@ -187,7 +187,9 @@ static ng_status fill_means(ngi_apply *a) {
                     a->dz, NULL);
     for (size_t i = 0; i < a->count; i++) {
         double slope;
-        if (isnan(a->z[i]))
+        /* Rows of weight 0 were not part of the fit. */
+        bool counts = !a->with_target || a->weight[i] > 0;
+        if (isnan(a->z[i]) && counts)
             return outside_domain(a, i);
         mean_of_coordinate(coordinate, a->z[i], &a->mean[i], &slope);
         a->dmean[i] = slope * a->dz[i];

@@ -417,6 +417,22 @@ static ng_status begin_table(maker *m, const ngi_design_spec *spec) {
     return status;
 }
 
+/* The levels of the target in the order that was asked for. */
+static ng_status order_target(const maker *m, const ngi_design_spec *spec) {
+    const ngi_design *design = m->design;
+    if (!spec->order || m->terms->formula.response != NGI_RESPONSE_COLUMN)
+        return NG_OK;
+    const char *target = name_of(m, m->terms->formula.left[0].name);
+    for (size_t v = 0; v < design->variables; v++) {
+        ngi_variable *variable = &design->variable[v];
+        if (strcmp(variable->column, target) == 0 && variable->levels.count)
+            return ngi_levels_order(m->ctx, m->table->source, target,
+                                    &variable->levels, spec->order,
+                                    spec->ordered);
+    }
+    return NG_OK;
+}
+
 static ng_status make_from_table(maker *m, const ngi_design_spec *spec,
                                  ngi_design **out) {
     NG_TRY(ngi_column_index_create(m->table, &m->index));
@@ -430,6 +446,7 @@ static ng_status make_from_table(maker *m, const ngi_design_spec *spec,
     NG_TRY(use_atoms(m));
     for (size_t i = 0; i < spec->references; i++)
         NG_TRY(set_reference(m, spec, &spec->reference[i]));
+    NG_TRY(order_target(m, spec));
     return finish(m, out);
 }
 

@@ -38,6 +38,8 @@ typedef struct ngi_design_spec {
     size_t reserved_count;
     const ngi_reference *reference;
     size_t references;
+    const char *const *order; /* the target's levels; NULL: as the table's */
+    size_t ordered;
 } ngi_design_spec;
 
 typedef struct ngi_expression ngi_expression; /* private to the formula */

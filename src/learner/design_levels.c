@@ -215,3 +215,20 @@ bool ngi_levels_put_first(ngi_levels *levels, const char *name) {
     levels->name[0] = first;
     return true;
 }
+
+ng_status ngi_levels_order(ng_ctx *ctx, const char *source, const char *column,
+                           ngi_levels *levels, const char *const *order,
+                           size_t count) {
+    size_t known = 0;
+    for (size_t i = count; i-- > 0;)
+        known += ngi_levels_put_first(levels, order[i]);
+    /* A name twice leaves fewer at the front than were named. */
+    for (size_t i = 0; i < count && known == count; i++)
+        known -= i >= levels->count || !same_level(levels->name[i], order[i]);
+    if (known == count && count == levels->count)
+        return NG_OK;
+    return ngi_fail(ctx, NG_EDATA,
+                    "%s: column \"%s\": expected an order of all its %zu "
+                    "levels, each once",
+                    source, column, levels->count);
+}

@@ -78,7 +78,6 @@ ng_status ngi_levels_of_numbers(const ngi_table *table, size_t column,
 /* NG_EDATA where two of the levels have one name. */
 ng_status ngi_levels_expect_distinct(ng_ctx *ctx, const ngi_variable *variable);
 /* Makes this level the reference; false if there is none of that name. */
-bool ngi_levels_put_first(ngi_levels *levels, const char *name);
 /* Freed by the owner, whatever the status. */
 ng_status ngi_level_numbers_create(ng_ctx *ctx, const ngi_levels *levels,
                                    ngi_level_numbers *out);

@@ -189,7 +189,9 @@ static ng_status make_design(const ngi_table *table,
                             .reserved = reserved,
                             .reserved_count = count,
                             .reference = reference,
-                            .references = options->reference_count};
+                            .references = options->reference_count,
+                            .order = options->levels,
+                            .ordered = options->level_count};
     ng_status status = text && reference ? split_references(ctx, table, options,
                                                             text, reference)
                                          : NG_ENOMEM;
@@ -201,9 +203,10 @@ static ng_status make_design(const ngi_table *table,
     const char *target =
         options->formula ? model->design->target : options->target;
     if (!target)
-        return ngi_fail(ctx, NG_EUSAGE,
-                        "formula: expected a left side, as in \"y ~ %s\"",
-                        options->formula);
+        return ngi_fail(
+            ctx, NG_EUSAGE,
+            "formula: expected a left side, as in \"y ~ x\", found \"%s\"",
+            options->formula);
     NG_TRY(ngi_name_copy(ctx, target, &model->target));
     if (model->design->response == NGI_RESPONSE_COUNTS &&
         strcmp(model->glm->name, "binomial") != 0)

@@ -45,6 +45,7 @@ typedef struct ngi_glm_data {
     ngi_glm_worker *worker;
     ngi_glm_totals totals;
     double *level_weight; /* by level of the target; NULL: no levels */
+    double *map; /* the table's level of the target to the model's; or NULL */
 } ngi_glm_data;
 
 /* Finds the columns, takes the levels of the target into the model, and looks

@@ -266,9 +266,9 @@ static void fill_standard_errors(ngi_glm_fit *fit, const double *C) {
             model->covariance[i * shown + j] = C[i * model->dim + j];
         if (p->aliased)
             continue;
-        p->std_error = sqrt(fmax(C[i * model->dim + i], 0));
-        if (isnan(C[i * model->dim + i]))
-            p->std_error = (double)NAN;
+        p->std_error = ngi_scoring_informed(fit->scoring, i)
+                           ? sqrt(C[i * model->dim + i])
+                           : (double)NAN;
         if (!(p->std_error > 0) || isinf(p->std_error))
             continue;
         p->statistic = p->estimate / p->std_error;
@@ -333,9 +333,10 @@ static ng_status find_separation(ngi_glm_fit *fit, const ngi_glm_sums *sums) {
                                 .theta = fit->theta,
                                 .kernel = &fit->kernel};
     ngi_separation found;
-    /* Where it separates the last point lies far out. */
+    /* Where it separates the last point lies far out, but for bias-reduced
+     * fits. */
     if (spec.form == NGI_SEPARATES_NEVER || fit->options->l2 > 0 ||
-        s->stop == NG_STOPPED || (!sums->extreme && s->converged))
+        s->stop == NG_STOPPED || (!sums->extreme && s->converged && !s->firth))
         return NG_OK;
     NG_TRY(ngi_separation_find(fit->ctx, &spec, &found));
     s->separation = found.kind;
@@ -359,9 +360,12 @@ static ng_status find_separation(ngi_glm_fit *fit, const ngi_glm_sums *sums) {
 
 /* ---- Warnings ---- */
 
-/* Deviance that is rounding beside the null model's. */
+/* Deviance that is rounding beside the null model's; a beta's spread beside its
+ * mean. */
 static bool is_perfect(const ng_model *model) {
     const ng_summary *s = &model->summary;
+    if (is_family(model, "beta"))
+        return model->parameter[s->parameters - 1].estimate > 1e100;
     return model->glm->dispersion &&
            s->deviance <= sqrt(DBL_EPSILON) * DBL_EPSILON * s->null_deviance;
 }
@@ -419,6 +423,21 @@ ng_status ngi_glm_add_warnings(ng_model *model) {
                           kind, terms);
 }
 
+/* Links that map an edge of the means to a finite predictor: a maximum may lie
+ * there, where the gradient does not vanish and the Fisher is unbounded. */
+static ng_status warn_of_edge(ng_model *model, const ngi_glm_sums *sums) {
+    ng_link link = model->links[0];
+    bool finite = link == NG_LINK_IDENTITY || link == NG_LINK_SQRT ||
+                  (link == NG_LINK_LOG && is_family(model, "binomial"));
+    if (!sums->extreme || !finite || model->glm->has_levels)
+        return NG_OK;
+    return ngi_model_warn(model,
+                          "a fitted mean lies at the edge of the domain "
+                          "of link \"%s\": standard errors mean "
+                          "nothing",
+                          model->link_name);
+}
+
 /* ---- All together ---- */
 
 static void count_rank(ngi_glm_fit *fit) {
@@ -432,6 +451,24 @@ static void count_rank(ngi_glm_fit *fit) {
     /* As glm.nb, polr and betareg count. */
     if (!is_family(fit->model, "negative-binomial"))
         s->df_residual -= (double)fit->model->extras;
+}
+
+/* A run may come to rest where it cannot go on: a decrement that says nothing
+ * of some coefficient, or means that are no numbers. */
+static void judge_point(const ngi_glm_fit *fit) {
+    ng_summary *s = &fit->model->summary;
+    const bool *aliased = ngi_scoring_aliased(fit->scoring);
+    bool lost = !isfinite(s->deviance) ||
+                (!fit->model->glm->dispersion && !isfinite(s->log_likelihood));
+    if (!s->converged)
+        return;
+    for (size_t j = 0; j < fit->data.rows.width; j++) {
+        if (!aliased[j] && !ngi_scoring_informed(fit->scoring, j))
+            s->stop = NG_FLAT;
+    }
+    if (lost)
+        s->stop = NG_DIVERGED;
+    s->converged = s->stop != NG_FLAT && s->stop != NG_DIVERGED;
 }
 
 static ng_status find_inverse(ngi_glm_fit *fit) {
@@ -474,6 +511,7 @@ ng_status ngi_glm_conclude(ngi_glm_fit *fit) {
     s->deviance = sums.deviance;
     NG_TRY(find_dispersion(fit, &sums));
     NG_TRY(find_likelihood(fit, &sums));
+    judge_point(fit);
     NG_TRY(null_deviance(fit, &s->null_deviance));
     if (s->converged && !ngi_all_finite(dim, fit->theta))
         return ngi_fail(fit->ctx, NG_ENUMERIC,
@@ -482,6 +520,7 @@ ng_status ngi_glm_conclude(ngi_glm_fit *fit) {
     NG_TRY(find_inverse(fit));
     NG_TRY(fill_parameters(fit));
     NG_TRY(find_separation(fit, &sums));
+    NG_TRY(warn_of_edge(model, &sums));
     if (options->intervals == NG_INTERVALS_PROFILE)
         NG_TRY(ngi_glm_profile(fit));
     return ngi_glm_add_warnings(model);

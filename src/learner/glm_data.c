@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Half of a second-level cache for a block and what becomes of it. */
-enum { CACHE_DOUBLES = 49152, MIN_BLOCK = 64, MAX_BLOCK = 1024 };
+enum { CACHE_DOUBLES = 49152, MIN_BLOCK = 256, MAX_BLOCK = 1024 };
 
 static size_t choose_block_rows(size_t width, size_t rows) {
     size_t count = CACHE_DOUBLES / (width + 8);
@@ -49,6 +49,8 @@ static void make_response(const ngi_glm_data *data, ngi_glm_worker *w,
     else
         ngi_design_response(&data->binding, from, w->work, w->y,
                             counts ? w->failures : NULL);
+    for (size_t i = 0; data->map && i < n; i++)
+        w->y[i] = data->map[(size_t)w->y[i]];
     for (size_t i = 0; counts && i < n; i++)
         w->trials[i] = w->y[i] + w->failures[i];
     if (counts)
@@ -314,6 +316,34 @@ static ng_status find_numeric(const ngi_glm_data *data, const char *name,
     return NG_OK;
 }
 
+/* Beside a list of features the target's levels are put in order here: what
+ * the table calls k is level map[k]. */
+static ng_status order_levels(ngi_glm_data *data, size_t count,
+                              const char *const *level) {
+    const ng_glm_options *o = data->options;
+    ngi_levels *levels = &data->model->levels;
+    const char *target = data->model->target;
+    size_t length = strlen(target);
+    if (data->model->design->response != NGI_RESPONSE_NONE)
+        return NG_OK;
+    for (size_t i = 0; i < o->reference_count; i++) {
+        const char *text = o->references[i];
+        if (strncmp(text, target, length) != 0 || text[length] != '=')
+            continue;
+        if (!ngi_levels_put_first(levels, text + length + 1))
+            return ngi_fail(data->ctx, NG_EDATA,
+                            "%s: reference \"%s\": no such level",
+                            data->table->source, text);
+    }
+    if (o->levels)
+        NG_TRY(ngi_levels_order(data->ctx, data->table->source, target, levels,
+                                o->levels, o->level_count));
+    data->map = ngi_alloc(data->ctx, count, sizeof *data->map);
+    for (size_t k = 0; data->map && k < count; k++)
+        data->map[k] = (double)ngi_levels_find(levels, level[k]);
+    return data->map ? NG_OK : NG_ENOMEM;
+}
+
 static ng_status take_levels(ngi_glm_data *data, size_t count,
                              const char *const *level) {
     ng_model *model = data->model;
@@ -328,7 +358,8 @@ static ng_status take_levels(ngi_glm_data *data, size_t count,
                         "%s: target \"%s\" has %zu levels; family "
                         "\"%s\" expects two",
                         data->table->source, target, count, model->glm->name);
-    return ngi_levels_copy(data->ctx, count, level, &model->levels);
+    NG_TRY(ngi_levels_copy(data->ctx, count, level, &model->levels));
+    return order_levels(data, count, level);
 }
 
 /* The levels of the target, where it has any and the family wants them. */
@@ -436,6 +467,7 @@ void ngi_glm_data_close(ngi_glm_data *data) {
     }
     ngi_free(data->ctx, data->worker);
     ngi_free(data->ctx, data->level_weight);
+    ngi_free(data->ctx, data->map);
     if (data->bound)
         ngi_design_unbind(&data->binding);
     data->bound = false;

@@ -56,6 +56,10 @@ static double log_above(const compound *c, double j) {
     return log_jumps(c, j) + log(ngi_gamma_q(j * c->shape, x));
 }
 
+/* So many jumps are no longer told apart: a sum over them is an integral, and
+ * what it leaves of any law is normal. */
+static const double COUNTLESS = 1e18;
+
 /* log sum_{j >= 1} e^term(j), the terms having one mode, from `centre`
  * outwards. Where they are smooth on the scale of many j the sum equals the
  * trapezoidal one at 0.4 of their spread to rounding: the error is of the
@@ -111,6 +115,8 @@ double ngi_tweedie_log_density(double y, double mean, double dispersion,
     compound c = compound_of(y, mean, dispersion, power);
     if (y == 0)
         return -c.lambda;
+    if (c.centre > COUNTLESS)
+        return log_joint(&c, c.centre) + log(c.spread) + 0.5 * log(2 * NGI_PI);
     return y > 0 ? log_sum(log_joint, &c, c.centre, c.spread) : -HUGE_VAL;
 }
 
@@ -128,6 +134,10 @@ ngi_glm_tails ngi_tweedie_tails(double y, double mean, double dispersion,
         return y < 0 ? (ngi_glm_tails){0, 0, 1}
                      : (ngi_glm_tails){0, nothing, -expm1(-c.lambda)};
     double low = fmin(c.centre, c.lambda), high = fmax(c.centre, c.lambda);
+    if (high > COUNTLESS) {
+        double z = (y - mean) / sqrt(dispersion * pow(mean, power));
+        return (ngi_glm_tails){ngi_ndtr(z), 0, ngi_ndtr(-z)};
+    }
     double spread = sqrt(low * (power - 1));
     ngi_glm_tails t = {0, 0, 0};
     t.below = nothing + exp(log_sum(log_below, &c, low, spread));

@@ -77,6 +77,15 @@ static void add_level_row(const pass *p, const ngi_glm_block *block, size_t i,
                  probability[(size_t)block->y[i]] < EDGE;
 }
 
+static void add_sums(const ngi_glm_sums *from, ngi_glm_sums *to) {
+    to->deviance += from->deviance;
+    to->pearson += from->pearson;
+    to->log_likelihood += from->log_likelihood;
+    to->log_density += from->log_density;
+    to->right += from->right;
+    to->extreme = to->extreme || from->extreme;
+}
+
 static void visit(void *user, size_t which, const ngi_glm_block *block) {
     const pass *p = user;
     const ngi_glm_point *point = p->point;
@@ -84,6 +93,8 @@ static void visit(void *user, size_t which, const ngi_glm_block *block) {
     const ngi_glm_rows *rows = point->rows;
     const double *psi = point->theta + rows->width;
     worker *w = &p->worker[which];
+    /* Of the block first: then rounding grows with the blocks, not the rows. */
+    ngi_glm_sums sums = {0};
     ngi_glm_terms terms = {.loss = w->loss};
     ngi_glm_law law = {.power = kernel->power,
                        .psi = psi,
@@ -102,12 +113,13 @@ static void visit(void *user, size_t which, const ngi_glm_block *block) {
             continue;
         if (w->probability) {
             add_level_row(p, block, i, w->probability + i * kernel->levels,
-                          w->loss[i], &w->sums);
+                          w->loss[i], &sums);
             continue;
         }
         law.mean = w->mean[i];
-        add_mean_row(p, block, i, &law, w->loss[i], &w->sums);
+        add_mean_row(p, block, i, &law, w->loss[i], &sums);
     }
+    add_sums(&sums, &w->sums);
 }
 
 static ng_status reserve(const ngi_glm_point *point, pass *p) {
@@ -140,13 +152,7 @@ ng_status ngi_glm_add_rows(const ngi_glm_point *point, ngi_glm_sums *out) {
     if (status == NG_OK)
         status = rows->each(rows, 1, visit, &p);
     for (size_t k = 0; p.worker && k < rows->workers; k++) {
-        const ngi_glm_sums *s = &p.worker[k].sums;
-        out->deviance += s->deviance;
-        out->pearson += s->pearson;
-        out->log_likelihood += s->log_likelihood;
-        out->log_density += s->log_density;
-        out->right += s->right;
-        out->extreme = out->extreme || s->extreme;
+        add_sums(&p.worker[k].sums, out);
         ngi_free(rows->ctx, p.worker[k].eta);
     }
     ngi_free(rows->ctx, p.worker);

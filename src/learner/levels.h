@@ -20,6 +20,15 @@ void ngi_levels_free(ng_ctx *ctx, ngi_levels *levels);
 /* Index of a level; `count` if there is none of that name. */
 size_t ngi_levels_find(const ngi_levels *levels, const char *name);
 
+/* Puts a level first, found by its text or, if it looks like a number, by its
+ * value; false if there is none. */
+bool ngi_levels_put_first(ngi_levels *levels, const char *name);
+/* Puts levels into the order of these names; NG_EDATA unless they are the
+ * levels. `source` and `column` are for the message. */
+ng_status ngi_levels_order(ng_ctx *ctx, const char *source, const char *column,
+                           ngi_levels *levels, const char *const *order,
+                           size_t count);
+
 /* The column `name` of a frame, and whether it is numeric: NG_EDATA else. */
 ng_status ngi_require_column(ng_ctx *ctx, const ng_frame *frame,
                              const char *name, const ng_column **out);

@@ -84,6 +84,8 @@ expect cluster_and_expected 2 \
     --std-errors expected
 expect stream_and_plot 2 '--stream and --plot contradict each other' \
     glm data.csv --formula 'y ~ x' --family gaussian --stream --plot p.svg
+expect stream_and_cluster 2 '--stream and --cluster contradict each other' \
+    glm data.csv --formula 'y ~ x' --family gaussian --stream --cluster site
 expect firth_and_l2 2 '--firth and --l2 contradict each other' \
     glm data.csv --formula 'wins ~ x' --trials games --family binomial \
     --firth --l2 1

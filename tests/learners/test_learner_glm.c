@@ -314,6 +314,54 @@ START_TEST(deviance_and_dispersion_are_those_of_the_definition) {
 }
 END_TEST
 
+/* Where all of a group are 0 the maximum is at the edge of the square root's
+ * domain; the counts' variance is above the mean, so that the larger family
+ * has the higher likelihood. */
+START_TEST(a_group_of_zeros_under_a_root_keeps_the_fit_inside) {
+    static const char csv[] = "g,y\na,0\na,0\na,0\nb,1\nb,9\nb,2\n"
+                              "c,0\nc,7\nc,1\n";
+    static const char *const families[] = {"poisson", "negative-binomial"};
+    double likelihood[2];
+    ng_frame *frame = frame_of_text(csv, NULL);
+    for (int k = 0; k < 2; k++) {
+        ng_glm_options options = glm_options(families[k], "sqrt", NULL);
+        options.formula = "y ~ g";
+        ng_model *model = fit_glm(frame, &options);
+        ck_assert(ng_model_summary(model)->converged);
+        ck_assert_double_ge(estimate(model, 0), 0);
+        likelihood[k] = ng_model_summary(model)->log_likelihood;
+        ng_model_destroy(&model);
+    }
+    /* sum y log mu - mu - log y! at the groups' means 0, 4, 8/3 */
+    double poisson = 12 * log(4) - 12 + 8 * log(8. / 3) - 8 - lgamma(10) -
+                     log(2) - lgamma(8);
+    NEAR(likelihood[0], poisson, 1e-9);
+    ck_assert_double_gt(likelihood[1], likelihood[0]);
+    ng_frame_destroy(&frame);
+}
+END_TEST
+
+/* y = x + noise under the identity link: at x = -9 a Poisson has no mean. */
+START_TEST(a_row_without_weight_may_lie_outside_the_domain) {
+    static const char csv[] = "x,y,w\n1,1,1\n2,3,1\n3,2,1\n4,5,1\n-9,2,0\n"
+                              "5,4,1\n";
+    ng_frame *frame = frame_of_text(csv, NULL);
+    ng_glm_options options = glm_options("poisson", "identity", NULL);
+    ng_prediction *residuals;
+    options.formula = "y ~ x";
+    options.weights = "w";
+    ng_model *model = fit_glm(frame, &options);
+    OK(ng_model_residuals(model, frame, 1, &residuals));
+    const double *outside = residuals->values + 4 * residuals->columns;
+    const double *inside = residuals->values + 5 * residuals->columns;
+    ck_assert_double_nan(outside[3]);
+    ck_assert_double_finite(inside[3]);
+    ng_prediction_destroy(&residuals);
+    ng_model_destroy(&model);
+    ng_frame_destroy(&frame);
+}
+END_TEST
+
 static void add(TCase *tests) {
     tcase_add_loop_test(tests, estimates_solve_the_score_equations, 0,
                         TABLE_SIZE);
@@ -326,6 +374,8 @@ static void add(TCase *tests) {
     tcase_add_loop_test(tests,
                         deviance_and_dispersion_are_those_of_the_definition, 0,
                         TABLE_SIZE);
+    tcase_add_test(tests, a_group_of_zeros_under_a_root_keeps_the_fit_inside);
+    tcase_add_test(tests, a_row_without_weight_may_lie_outside_the_domain);
 }
 
 int main(void) {
