@@ -1,6 +1,7 @@
 #!/bin/sh
-# The main job on real data: a softmax and a network on the UCI handwritten
-# digits, by natural gradient and by the ordinary methods, from the same start.
+# The main job on real data: a regression with all that R says of it, then a
+# softmax and a network on the UCI handwritten digits, by natural gradient and
+# by the ordinary methods, from the same start.
 set -eu
 
 natgrad=${natgrad:-build/natgrad}
@@ -15,6 +16,22 @@ as_png() {
         gnuplot "$out/$1-png.gp"
     fi
 }
+
+echo "== The O-rings of 23 shuttle flights: distress at 31 degrees Fahrenheit? =="
+$natgrad glm data/orings.csv --family binomial --intervals profile \
+    --formula 'cbind(distress, intact) ~ temperature' \
+    --out $out/orings.safetensors --plot $out/orings.png
+$natgrad glm data/orings.csv --family binomial \
+    --formula 'cbind(distress, intact) ~ temperature + pressure' \
+    --out $out/orings-pressure.safetensors >$out/orings-pressure.txt
+$natgrad compare glm --nested $out/orings.safetensors \
+    $out/orings-pressure.safetensors
+printf 'temperature\n31\n' >$out/launch.csv
+$natgrad predict $out/orings.safetensors $out/launch.csv --std-errors \
+    --out $out/launch-predicted.csv
+awk -F, 'NR == 2 { printf "At 31 degrees a ring fails with probability %.2f " \
+    "(95%%: %.2f to %.2f), far from any data.\n\n", $1, $3, $4 }' \
+    $out/launch-predicted.csv
 
 # Every fifth row is the test set.
 gzip -dc data/digits.csv.gz >$out/digits.csv
@@ -71,6 +88,7 @@ awk -F, 'NR == FNR { guess[NR] = $NF; next }
 
 echo
 echo "In $out:"
+echo "  orings.png                the O-rings: residuals, quantiles, leverage"
 echo "  race.svg, race.png        the softmax: nats above the optimum"
 echo "  race.tsv                  what it was drawn from"
 echo "  trace.jsonl               every iteration of the natural gradient"

@@ -9,50 +9,50 @@ enum { MOST_ROWS = 4096, MOST_COLUMNS = 12 };
 
 typedef struct cell {
     const char *family, *link;
-    double power;
+    double power; /* tweedie's; else 0 */
 } cell;
 
 static const cell CELLS[] = {
-    {"gaussian", "identity", NAN},
-    {"gaussian", "log", NAN},
-    {"gaussian", "inverse", NAN},
-    {"gaussian", "sqrt", NAN},
-    {"binomial", "logit", NAN},
-    {"binomial", "probit", NAN},
-    {"binomial", "cloglog", NAN},
-    {"binomial", "cauchit", NAN},
-    {"binomial", "log", NAN},
-    {"binomial", "identity", NAN},
-    {"poisson", "log", NAN},
-    {"poisson", "identity", NAN},
-    {"poisson", "sqrt", NAN},
-    {"poisson", "inverse", NAN},
-    {"gamma", "inverse", NAN},
-    {"gamma", "log", NAN},
-    {"gamma", "identity", NAN},
-    {"gamma", "sqrt", NAN},
-    {"inverse-gaussian", "1/mu^2", NAN},
-    {"inverse-gaussian", "inverse", NAN},
-    {"inverse-gaussian", "log", NAN},
-    {"inverse-gaussian", "identity", NAN},
-    {"negative-binomial", "log", NAN},
-    {"negative-binomial", "sqrt", NAN},
-    {"negative-binomial", "identity", NAN},
-    {"beta", "logit", NAN},
-    {"beta", "probit", NAN},
-    {"beta", "cloglog", NAN},
-    {"beta", "cauchit", NAN},
-    {"beta", "log", NAN},
+    {"gaussian", "identity", 0},
+    {"gaussian", "log", 0},
+    {"gaussian", "inverse", 0},
+    {"gaussian", "sqrt", 0},
+    {"binomial", "logit", 0},
+    {"binomial", "probit", 0},
+    {"binomial", "cloglog", 0},
+    {"binomial", "cauchit", 0},
+    {"binomial", "log", 0},
+    {"binomial", "identity", 0},
+    {"poisson", "log", 0},
+    {"poisson", "identity", 0},
+    {"poisson", "sqrt", 0},
+    {"poisson", "inverse", 0},
+    {"gamma", "inverse", 0},
+    {"gamma", "log", 0},
+    {"gamma", "identity", 0},
+    {"gamma", "sqrt", 0},
+    {"inverse-gaussian", "1/mu^2", 0},
+    {"inverse-gaussian", "inverse", 0},
+    {"inverse-gaussian", "log", 0},
+    {"inverse-gaussian", "identity", 0},
+    {"negative-binomial", "log", 0},
+    {"negative-binomial", "sqrt", 0},
+    {"negative-binomial", "identity", 0},
+    {"beta", "logit", 0},
+    {"beta", "probit", 0},
+    {"beta", "cloglog", 0},
+    {"beta", "cauchit", 0},
+    {"beta", "log", 0},
     {"tweedie", "log", 1.5},
     {"tweedie", "identity", 1.5},
     {"tweedie", "inverse", 1.5},
     {"tweedie", "sqrt", 1.5},
     {"tweedie", "log", 2.5},
-    {"ordinal", "logit", NAN},
-    {"ordinal", "probit", NAN},
-    {"ordinal", "cloglog", NAN},
-    {"ordinal", "cauchit", NAN},
-    {"multinomial", "logit", NAN},
+    {"ordinal", "logit", 0},
+    {"ordinal", "probit", 0},
+    {"ordinal", "cloglog", 0},
+    {"ordinal", "cauchit", 0},
+    {"multinomial", "logit", 0},
 };
 enum { CELL_COUNT = sizeof CELLS / sizeof *CELLS };
 
@@ -199,7 +199,7 @@ static inline ng_glm_options options_of(const sample *s) {
     ng_glm_options options = glm_options(s->c->family, s->c->link, "y");
     options.features = FEATURES;
     options.feature_count = s->p;
-    options.power = s->c->power;
+    options.power = s->c->power > 0 ? s->c->power : (double)NAN;
     options.weights = s->weighted ? "w" : NULL;
     options.offset = s->shifted ? "o" : NULL;
     return options;

@@ -241,8 +241,9 @@ START_TEST(a_stream_gives_what_a_frame_gives) {
     remove(path);
     ck_assert(ng_model_summary(streamed)->converged);
     check_agrees(s->c, streamed, whole, SAME);
+    /* At the estimate of theta, which is no maximum of the deviance. */
     check_relative("deviance", ng_model_summary(streamed)->deviance,
-                   ng_model_summary(whole)->deviance, 1e-10);
+                   ng_model_summary(whole)->deviance, SAME);
     ng_stream_close(&stream);
     ng_model_destroy(&streamed);
     ng_model_destroy(&whole);
@@ -310,7 +311,7 @@ START_TEST(steep_log_links_converge) {
     static const char *const families[] = {"poisson", "gamma", "tweedie",
                                            "negative-binomial"};
     static sample s;
-    cell c = {families[_i % 4], "log", _i % 4 == 2 ? 1.3 : (double)NAN};
+    cell c = {families[_i % 4], "log", _i % 4 == 2 ? 1.3 : 0};
     ng_rng rng;
     make_sample(&s, &CELLS[0], 5, 60, 2);
     ng_rng_init(&rng, 11, (uint64_t)_i);
