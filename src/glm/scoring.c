@@ -20,6 +20,8 @@ static const double LEAST_PIVOT = 1e-10, LEAST_PIVOT_SINGLE = 1e-3;
 static const double ROUNDING_PIVOT = 1e-13, DIGITS_PIVOT = 1e-2;
 /* A kept Fisher must shrink the decrement by this, or it is formed anew. */
 static const double SLOW = 0.2;
+/* Steps of fresh Fishers that shrink it by less than this are slow. */
+static const double LAZY = 0.1;
 /* Near enough for the first kept step. */
 static const double CLOSE = 0.15;
 /* A Fisher formed this near to the answer, in roots of nats, is the answer's:
@@ -42,6 +44,10 @@ typedef struct run {
     double distance;
     bool factored; /* s->factor is one of an F, perhaps an earlier one */
     bool sampled;  /* that F was of a share of the rows */
+    /* Where the Hessian is far from the Fisher scoring contracts slowly: then
+     * it is the Hessian that is formed, if it is positive definite. */
+    bool newton, refused, hessian;
+    size_t slow;
     bool rank_known, thorough;     /* every Fisher in double, at every step */
     double decrement, contraction; /* NaN: not known */
     double best;                   /* smallest decrement so far */
@@ -58,7 +64,8 @@ static ng_status evaluate(run *r, const double *theta, ngi_form form,
     r->report.examples += (double)rows->rows / (double)r->stride;
     if (form != NGI_FORM_NONE)
         r->valid = false;
-    return ngi_scoring_pass(r->s, r->stride, theta, form, false, loss,
+    return ngi_scoring_pass(r->s, r->stride, theta, form,
+                            r->newton && form == NGI_FORM_DOUBLE, loss,
                             gradient);
 }
 
@@ -68,7 +75,8 @@ static void adopt(run *r, ngi_form form) {
     if (!r->here)
         return;
     r->valid = true;
-    r->fine = form == NGI_FORM_DOUBLE && r->stride == 1;
+    r->hessian = r->newton && form == NGI_FORM_DOUBLE;
+    r->fine = form == NGI_FORM_DOUBLE && r->stride == 1 && !r->hessian;
     r->distance = HUGE_VAL;
     r->factored = false;
     r->sampled = r->stride > 1;
@@ -81,7 +89,7 @@ static ng_status refresh(run *r, ngi_form form) {
 }
 
 static ngi_form coarse_form(const run *r) {
-    return r->s->exact ? NGI_FORM_DOUBLE : NGI_FORM_SINGLE;
+    return r->s->exact || r->newton ? NGI_FORM_DOUBLE : NGI_FORM_SINGLE;
 }
 
 /* ---- The factor ---- */
@@ -106,39 +114,49 @@ bool ngi_scoring_informed(const ngi_scoring *s, size_t i) {
 }
 
 /* What the factor left out is aliased, and has no coefficient. */
-static ng_status drop_aliased(run *r, size_t *newly) {
+static ng_status drop_aliased(run *r) {
     ngi_scoring *s = r->s;
     bool moved = false;
-    *newly = 0;
     for (size_t i = 0; i < s->dim; i++) {
         if (ngi_scoring_informed(s, i) || s->held[i] || s->bound[i])
             continue;
         s->held[i] = s->aliased[i] = true;
         moved = moved || r->theta[i] != 0;
         r->theta[i] = 0;
-        ++*newly;
     }
     return moved ? refresh(r, NGI_FORM_DOUBLE) : NG_OK;
 }
 
 /* The first singular F of all rows decides what cannot be told apart; later
  * ones may be singular because weights vanish, which is another matter. */
+static ng_status find_rank(run *r) {
+    ngi_scoring *s = r->s;
+    r->rank_known = true;
+    /* By the design alone: weights may be anything at a start. With psi, by
+     * F, which knows what psi and a column have in common. */
+    if (s->q == 0)
+        NG_TRY(ngi_factor_by_qr(s, NULL));
+    else
+        ngi_factor_make_partial(s, s->F, ROUNDING_PIVOT);
+    return drop_aliased(r);
+}
+
 static ng_status factor_singular(run *r) {
     ngi_scoring *s = r->s;
     bool whole = r->stride == 1 && !s->spec.ridge;
-    size_t newly = 0;
+    r->report.repaired = 1;
+    if (whole && !r->rank_known && !r->options->keep_rank) {
+        NG_TRY(find_rank(r));
+        /* What remains may be a good matrix. */
+        r->factored = true;
+        if (ngi_factor_make(s, s->F, LEAST_PIVOT))
+            return NG_OK;
+    }
     if (whole && s->q == 0)
         NG_TRY(ngi_factor_by_qr(s, r->theta));
     else
         ngi_factor_make_partial(s, s->F, ROUNDING_PIVOT);
-    r->report.repaired = 1;
-    if (whole && !r->rank_known && !r->options->keep_rank)
-        NG_TRY(drop_aliased(r, &newly));
-    r->rank_known = r->rank_known || whole;
     r->factored = true;
-    /* What remains may be a good matrix. */
-    if (newly && !ngi_factor_make(s, s->F, LEAST_PIVOT))
-        return factor_singular(r);
     if (s->factor.count > 0)
         return NG_OK;
     return ngi_fail(s->ctx, NG_ENUMERIC,
@@ -165,6 +183,14 @@ static ng_status factor(run *r) {
         return NG_OK;
     if (!r->valid)
         NG_TRY(refresh(r, coarse_form(r)));
+    if (r->hessian) {
+        r->factored = ngi_factor_make(s, s->F, LEAST_PIVOT);
+        if (r->factored)
+            return NG_OK;
+        r->newton = false;
+        r->refused = true;
+        NG_TRY(refresh(r, NGI_FORM_DOUBLE));
+    }
     if (!r->fine && r->stride == 1) {
         r->factored = ngi_factor_make(s, s->F, LEAST_PIVOT_SINGLE);
         if (r->factored)
@@ -209,6 +235,9 @@ static ng_status measure(run *r, double *slope) {
     r->contraction = kept ? r->decrement / last : (double)NAN;
     if (r->here)
         r->distance = r->decrement;
+    bool lazy = r->here && r->decrement > LAZY * last && r->decrement < 1;
+    r->slow = lazy ? r->slow + 1 : 0;
+    r->newton = r->newton || (r->slow >= 2 && !r->refused && r->stride == 1);
     report->objective = r->loss / dispersion;
     report->loss = (r->loss - ngi_scoring_penalty(s, r->theta)) / dispersion;
     report->gradient_norm = largest(r, r->gradient);
@@ -225,10 +254,12 @@ static ngi_form next_form(const run *r) {
         r->decrement * (known ? r->contraction : fmin(1, r->decrement));
     if (r->fine && r->distance <= THERE)
         return NGI_FORM_NONE;
-    if (r->stride > 1 || r->thorough ||
+    bool enough = known ? r->contraction < SLOW : r->decrement < CLOSE;
+    if (r->newton && known && enough)
+        return NGI_FORM_NONE;
+    if (r->stride > 1 || r->thorough || r->newton ||
         expected <= fmax(PROMISED, r->tolerance))
         return NGI_FORM_DOUBLE;
-    bool enough = known ? r->contraction < SLOW : r->decrement < CLOSE;
     if (enough && !r->sampled)
         return NGI_FORM_NONE;
     return coarse_form(r);
@@ -310,6 +341,7 @@ static ng_status settle(run *r, bool *over) {
         return NG_OK;
     if (r->fine && r->here)
         return NG_OK;
+    r->newton = false;
     NG_TRY(refresh(r, NGI_FORM_DOUBLE));
     NG_TRY(measure(r, &slope));
     *over = r->decrement <= r->tolerance || r->stalled > 0;
@@ -405,8 +437,7 @@ static ng_status refine_steps(run *r, bool *slow) {
         if (!(decrement < 0.5 * last) || !ngi_all_finite(s->dim, r->step))
             return NG_OK;
         last = r->report.decrement = decrement;
-        r->report.gradient_norm =
-            ngi_max_abs(s->dim, r->trial_gradient) / s->spec.dispersion;
+        r->report.gradient_norm = largest(r, r->trial_gradient);
         for (size_t i = 0; i < s->dim; i++)
             r->step[i] = -r->step[i];
         memcpy(r->trial, r->theta, s->dim * sizeof *r->theta);
@@ -449,6 +480,7 @@ static ng_status refine(run *r) {
     ngi_scoring *s = r->s;
     double size = (double)s->spec.rows->rows * (double)s->p, loss;
     bool slow;
+    r->newton = false;
     if (s->spec.rows->streams && s->factor.smallest > LEAST_PIVOT)
         return last_step(r);
     if (size > SMALL_TO_REFINE && s->factor.smallest > 1e-6)
@@ -462,9 +494,8 @@ static ng_status refine(run *r) {
         if (isfinite(loss) && ngi_factor_make(s, s->F, LEAST_PIVOT))
             NG_TRY(refine_steps(r, &slow));
     }
-    if (!r->thorough && r->factored)
+    if (r->thorough || r->factored)
         return NG_OK;
-    /* The Fisher of the very answer. */
     NG_TRY(refresh(r, NGI_FORM_DOUBLE));
     return factor(r);
 }
@@ -473,6 +504,7 @@ static ng_status refine(run *r) {
  * from the weighted design where its square has lost digits. */
 static ng_status polish(run *r) {
     ngi_scoring *s = r->s;
+    r->newton = false;
     if (!r->thorough)
         return NG_OK;
     NG_TRY(refresh(r, NGI_FORM_DOUBLE));
@@ -534,6 +566,8 @@ ng_status ngi_scoring_run(ngi_scoring *s, const ngi_scoring_options *options,
     memset(r.low, 0, d * sizeof *r.low);
     memcpy(r.theta, theta, d * sizeof *theta);
     ng_status status = run_all(&r);
+    if (status == NG_ECANCELLED)
+        r.report.stop = NG_STOPPED;
     memcpy(theta, r.theta, d * sizeof *theta);
     *report = r.report;
     return status;

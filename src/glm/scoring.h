@@ -37,7 +37,6 @@ ng_status ngi_scoring_create(ng_ctx *ctx, const ngi_scoring_spec *spec,
                              ngi_scoring **out);
 void ngi_scoring_destroy(ngi_scoring **scoring);
 
-size_t ngi_scoring_dim(const ngi_scoring *s);
 /* Parameters that are not estimated but held where theta has them: set by the
  * caller before a run, and by a run for the columns that it finds to be
  * combinations of earlier ones (`aliased`, whose theta is 0). */
@@ -70,8 +69,5 @@ ng_status ngi_scoring_inverse(ngi_scoring *s, const double *F, bool penalised,
 /* Powers of two that bring the columns near 1, in which F and its like are
  * held: those of column j are of x_j scale[j]. dim entries. */
 const double *ngi_scoring_scale(const ngi_scoring *s);
-
-/* Reciprocal condition number of the equilibrated Fisher at the answer. */
-double ngi_scoring_rcond(const ngi_scoring *s);
 
 #endif

@@ -17,10 +17,9 @@ ng_status ngi_factor_reserve(ngi_scoring *s) {
     ngi_scoring_factor *f = &s->factor;
     size_t d = s->dim;
     f->L = ngi_alloc(s->ctx, d, d * sizeof *f->L);
-    f->root = ngi_alloc(s->ctx, 5 * d, sizeof *f->root);
+    f->root = ngi_alloc(s->ctx, 2 * d, sizeof *f->root);
     f->active = ngi_alloc(s->ctx, d, sizeof *f->active);
-    f->iwork = ngi_alloc(s->ctx, d, sizeof *f->iwork);
-    if (!f->L || !f->root || !f->active || !f->iwork)
+    if (!f->L || !f->root || !f->active)
         return NG_ENOMEM;
     f->work = f->root + d;
     return NG_OK;
@@ -30,7 +29,6 @@ void ngi_factor_release(ngi_scoring *s) {
     ngi_free(s->ctx, s->factor.L);
     ngi_free(s->ctx, s->factor.root);
     ngi_free(s->ctx, s->factor.active);
-    ngi_free(s->ctx, s->factor.iwork);
 }
 
 /* The ridge of parameter i in scaled columns. */
@@ -171,8 +169,9 @@ ng_status ngi_factor_by_qr(ngi_scoring *s, const double *theta) {
     bool *aliased = ngi_alloc(s->ctx, s->p, sizeof *aliased);
     if (!aliased)
         return NG_ENOMEM;
-    ng_status status = ngi_weighted_qr(s->ctx, s->spec.rows, &roots, s->scale,
-                                       s->held, ALIAS, f->L, aliased, &a);
+    ng_status status =
+        ngi_weighted_qr(s->ctx, s->spec.rows, theta ? &roots : NULL, s->scale,
+                        s->held, ALIAS, f->L, aliased, &a);
     choose_active(s);
     for (size_t i = 0; i < f->count; i++) {
         if (!aliased[f->active[i]])
@@ -209,13 +208,6 @@ double ngi_factor_solve(ngi_scoring *s, const double *g, double *d) {
         sum += g[at] * d[at];
     }
     return sum;
-}
-
-double ngi_scoring_rcond(const ngi_scoring *s) {
-    const ngi_scoring_factor *f = &s->factor;
-    /* ||A|| of a correlation matrix is between 1 and its order. */
-    double rcond = ngi_cholesky_rcond(f->count, f->L, 1, f->work, f->iwork);
-    return s->by_qr ? fmin(rcond, f->smallest) : rcond;
 }
 
 ng_status ngi_scoring_inverse(ngi_scoring *s, const double *F, bool penalised,

@@ -38,8 +38,7 @@ typedef struct ngi_scoring_factor {
     size_t count;
     double smallest; /* pivot of the equilibrated matrix: 1 - R^2 of the column
                         that is nearest to a combination of earlier ones */
-    double *work;    /* 4 dim */
-    int *iwork;      /* dim */
+    double *work;    /* dim */
 } ngi_scoring_factor;
 
 struct ngi_scoring {
@@ -85,8 +84,9 @@ void ngi_factor_release(ngi_scoring *s);
 bool ngi_factor_make(ngi_scoring *s, const double *F, double least);
 /* The same, leaving out whatever has too small a pivot. */
 bool ngi_factor_make_partial(ngi_scoring *s, const double *F, double least);
-/* By QR of the weighted design at theta, where there is no psi; columns that
- * are combinations of earlier ones are left out. */
+/* By QR of the weighted design at theta (NULL: of the prior weights), where
+ * there is no psi; columns that are combinations of earlier ones are left out.
+ */
 ng_status ngi_factor_by_qr(ngi_scoring *s, const double *theta);
 /* d (raw columns) = (F + P)^-1 g, 0 where not active; g' d. */
 double ngi_factor_solve(ngi_scoring *s, const double *g, double *d);

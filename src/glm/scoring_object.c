@@ -48,10 +48,6 @@ void ngi_scoring_destroy(ngi_scoring **scoring) {
     *scoring = NULL;
 }
 
-size_t ngi_scoring_dim(const ngi_scoring *s) {
-    return s->dim;
-}
-
 bool *ngi_scoring_held(ngi_scoring *s) {
     return s->held;
 }

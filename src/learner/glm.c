@@ -105,11 +105,11 @@ static ng_status check_options(ng_ctx *ctx, const ng_glm_options *options,
                         "poisson, by Fisher scoring and without l2");
     if (options->intervals == NG_INTERVALS_PROFILE &&
         (options->l2 > 0 || options->firth || !family->kernel ||
-         options->std_errors == NG_SE_NONE))
+         options->std_errors > NG_SE_OBSERVED))
         return ngi_fail(ctx, NG_EUSAGE,
-                        "profile intervals are of fits with standard errors, "
-                        "without l2 and bias reduction, and not of "
-                        "multinomial models");
+                        "profile intervals are of fits with expected or "
+                        "observed standard errors, without l2 and bias "
+                        "reduction, and not of multinomial models");
     if (!scores && family->kernel && (family->extras || !family->core))
         return ngi_fail(ctx, NG_EUSAGE,
                         "family \"%s\" is fitted by Fisher scoring only",
@@ -214,6 +214,10 @@ static ng_status make_design(const ngi_table *table,
                         "cbind(successes, failures) goes with family "
                         "\"binomial\", not \"%s\"",
                         model->glm->name);
+    if (model->design->response == NGI_RESPONSE_COUNTS && options->trials)
+        return ngi_fail(ctx, NG_EUSAGE,
+                        "cbind(successes, failures) and trials contradict "
+                        "each other");
     /* Thresholds are the intercepts of an ordinal model. */
     if (model->glm->has_levels && model->glm->kernel)
         ngi_design_hide_intercept(model->design);
@@ -296,9 +300,14 @@ static ng_status run(ngi_glm_fit *fit) {
 
 static ng_status fit_predictor(ngi_glm_fit *fit) {
     NG_TRY(prepare(fit));
-    NG_TRY(run(fit));
+    ng_status status = run(fit);
+    /* A pass over a file was cut short: the point before it is what there is.
+     */
+    bool stopped = status == NG_ECANCELLED && fit->report.stop == NG_STOPPED;
+    if (!stopped)
+        NG_TRY(status);
     ngi_model_record_run(fit->model, &fit->report);
-    return ngi_glm_conclude(fit);
+    return stopped ? ngi_glm_conclude_stopped(fit) : ngi_glm_conclude(fit);
 }
 
 /* ---- All together ---- */

@@ -92,6 +92,9 @@ ng_status ngi_glm_run_method(ngi_glm_fit *fit);
 /* From the answer to the model's summary, parameters and covariance. */
 ng_status ngi_glm_conclude(ngi_glm_fit *fit);
 
+/* The same of a stream that can be read no more: estimates alone. */
+ng_status ngi_glm_conclude_stopped(ngi_glm_fit *fit);
+
 /* What people should know: aliased columns, separation, a perfect fit. */
 ng_status ngi_glm_add_warnings(ng_model *model);
 

@@ -311,9 +311,11 @@ static void fill_summary(const ngi_glm_fit *fit, const reduced *r,
     s->bic = (double)s->rank * log(s->n) - 2 * s->log_likelihood;
     s->accuracy = sums->right / total;
     s->null_deviance = 0;
+    double equal = 1 / (double)fit->model->levels.count;
     for (size_t k = 0; k < fit->model->levels.count; k++) {
         double w = data->level_weight[k];
-        s->null_deviance -= w > 0 ? 2 * w * log(w / total) : 0;
+        double share = fit->model->design->intercept ? w / total : equal;
+        s->null_deviance -= w > 0 ? 2 * w * log(share) : 0;
     }
 }
 

@@ -12,6 +12,10 @@
 
 /* ---- Sums ---- */
 
+static bool is_family(const ng_model *model, const char *name) {
+    return strcmp(model->glm->name, name) == 0;
+}
+
 static ng_status add_rows(const ngi_glm_fit *fit, double dispersion,
                           double likelihood_dispersion, bool deviances,
                           bool likelihoods, ngi_glm_sums *out) {
@@ -19,6 +23,7 @@ static ng_status add_rows(const ngi_glm_fit *fit, double dispersion,
                            .family = fit->model->glm,
                            .kernel = &fit->kernel,
                            .theta = fit->theta,
+                           .level = fit->data.totals.mean,
                            .dispersion = dispersion,
                            .likelihood_dispersion = likelihood_dispersion,
                            .likelihoods = likelihoods,
@@ -76,8 +81,11 @@ static ng_status null_deviance(ngi_glm_fit *fit, double *out) {
     ngi_glm_rows rows = narrow(&fit->data.rows, intercept);
     ngi_glm_sums sums;
     *out = (double)NAN;
+    /* Not defined for beta, whose phi the null model would have of its own. */
+    if (is_family(model, "beta"))
+        return NG_OK;
     if (model->glm->has_levels) {
-        *out = null_of_levels(&fit->data);
+        *out = offset ? (double)NAN : null_of_levels(&fit->data);
         return NG_OK;
     }
     double *theta = ngi_alloc(fit->ctx, 1 + model->extras, sizeof *theta);
@@ -172,7 +180,8 @@ static ng_status find_likelihood(ngi_glm_fit *fit, const ngi_glm_sums *first) {
     const ngi_glm_family *family = model->glm;
     const ngi_glm_totals *t = &fit->data.totals;
     ngi_glm_sums sums = *first;
-    double parameters = (double)(s->rank + model->extras + family->dispersion);
+    double parameters =
+        s->df_effective + (double)(model->extras + family->dispersion);
     double dispersion =
         ngi_glm_likelihood_dispersion(family, s->deviance, t->used, t->weight);
     if (family->dispersion)
@@ -187,10 +196,6 @@ static ng_status find_likelihood(ngi_glm_fit *fit, const ngi_glm_sums *first) {
 }
 
 /* ---- Parameters ---- */
-
-static bool is_family(const ng_model *model, const char *name) {
-    return strcmp(model->glm->name, name) == 0;
-}
 
 static ng_status name_parameters(ngi_glm_fit *fit) {
     ng_model *model = fit->model;
@@ -347,10 +352,8 @@ static ng_status find_separation(ngi_glm_fit *fit, const ngi_glm_sums *sums) {
     for (size_t i = 0; i < s->parameters && found.kind != NG_SEPARATION_NONE;
          i++) {
         ng_parameter *p = &model->parameter[i];
-        p->infinite = found.infinite[i] && !s->firth
-                          ? (found.direction[i] < 0 ? -1 : 1)
-                          : 0;
-        if (p->infinite)
+        p->infinite = found.infinite[i] ? (found.direction[i] < 0 ? -1 : 1) : 0;
+        if (p->infinite && !s->firth)
             p->std_error = p->statistic = p->p_value = p->lower = p->upper =
                 (double)NAN;
     }
@@ -460,9 +463,12 @@ static void judge_point(const ngi_glm_fit *fit) {
     const bool *aliased = ngi_scoring_aliased(fit->scoring);
     bool lost = !isfinite(s->deviance) ||
                 (!fit->model->glm->dispersion && !isfinite(s->log_likelihood));
+    size_t width = fit->data.rows.width;
     if (!s->converged)
         return;
-    for (size_t j = 0; j < fit->data.rows.width; j++) {
+    if (is_family(fit->model, "beta"))
+        lost = lost || !isfinite(exp(fit->theta[width]));
+    for (size_t j = 0; j < width; j++) {
         if (!aliased[j] && !ngi_scoring_informed(fit->scoring, j))
             s->stop = NG_FLAT;
     }
@@ -486,26 +492,43 @@ static ng_status find_inverse(ngi_glm_fit *fit) {
     /* trace((F + P)^-1 F) = rank - trace((F + P)^-1 P). */
     for (size_t j = 0; j < width; j++)
         s->df_effective -= total * fit->ridge[j] * fit->inverse[j * dim + j];
+    s->df_residual += (double)s->rank - s->df_effective;
     return NG_OK;
+}
+
+static ng_status begin_model(ngi_glm_fit *fit, bool covariance) {
+    ng_model *model = fit->model;
+    ng_summary *s = &model->summary;
+    const ng_glm_options *options = fit->options;
+    size_t dim = fit->data.rows.width + model->extras;
+    size_t shown = dim - is_family(model, "negative-binomial");
+    NG_TRY(ngi_model_allocate(model, dim, shown, covariance));
+    memcpy(model->theta, fit->theta, dim * sizeof *fit->theta);
+    s->n = fit->data.totals.used;
+    s->l2 = options->l2;
+    s->firth = options->firth;
+    s->std_errors = covariance ? options->std_errors : NG_SE_NONE;
+    s->intervals = options->intervals;
+    s->interval_level = options->level;
+    count_rank(fit);
+    return NG_OK;
+}
+
+ng_status ngi_glm_conclude_stopped(ngi_glm_fit *fit) {
+    ng_summary *s = &fit->model->summary;
+    NG_TRY(begin_model(fit, false));
+    s->loss = s->log_likelihood = s->aic = s->bic = (double)NAN;
+    s->dispersion = 1;
+    return fill_parameters(fit);
 }
 
 ng_status ngi_glm_conclude(ngi_glm_fit *fit) {
     ng_model *model = fit->model;
     ng_summary *s = &model->summary;
     const ng_glm_options *options = fit->options;
-    size_t dim = fit->data.rows.width + model->extras;
-    size_t shown = dim - is_family(model, "negative-binomial");
     ngi_glm_sums sums;
-    NG_TRY(ngi_model_allocate(model, dim, shown,
-                              options->std_errors != NG_SE_NONE));
-    memcpy(model->theta, fit->theta, dim * sizeof *fit->theta);
-    s->n = fit->data.totals.used;
-    s->l2 = options->l2;
-    s->firth = options->firth;
-    s->std_errors = options->std_errors;
-    s->intervals = options->intervals;
-    s->interval_level = options->level;
-    count_rank(fit);
+    NG_TRY(begin_model(fit, options->std_errors != NG_SE_NONE));
+    NG_TRY(find_inverse(fit));
     /* Without a dispersion to be known first, all in one pass. */
     NG_TRY(add_rows(fit, 1, 1, true, !model->glm->dispersion, &sums));
     s->deviance = sums.deviance;
@@ -513,11 +536,10 @@ ng_status ngi_glm_conclude(ngi_glm_fit *fit) {
     NG_TRY(find_likelihood(fit, &sums));
     judge_point(fit);
     NG_TRY(null_deviance(fit, &s->null_deviance));
-    if (s->converged && !ngi_all_finite(dim, fit->theta))
+    if (s->converged && !ngi_all_finite(model->dim, fit->theta))
         return ngi_fail(fit->ctx, NG_ENUMERIC,
                         "a coefficient is beyond the range of numbers; "
                         "expected columns of a more usual scale");
-    NG_TRY(find_inverse(fit));
     NG_TRY(fill_parameters(fit));
     NG_TRY(find_separation(fit, &sums));
     NG_TRY(warn_of_edge(model, &sums));

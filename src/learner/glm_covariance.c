@@ -58,6 +58,8 @@ static void add_clusters(const meat *m, const ngi_glm_block *block,
                          meat_worker *w) {
     size_t n = block->count, p = m->fit->data.rows.width;
     for (size_t i = 0; i < n; i++) {
+        if (w->score[i] == 0)
+            continue;
         double *row = w->B + cluster_of(m, m->cluster[block->first + i]) * p;
         for (size_t j = 0; j < p; j++)
             row[j] += w->score[i] * w->scaled[j * n + i];
@@ -100,19 +102,41 @@ static void add_meat(void *user, size_t worker, const ngi_glm_block *block) {
 
 /* ---- Clusters ---- */
 
+/* The clusters of rows that count; NaN for the others. */
+typedef struct marking {
+    const double *cluster;
+    double *values;
+} marking;
+
+static void mark_clusters(void *user, size_t worker,
+                          const ngi_glm_block *block) {
+    const marking *m = user;
+    (void)worker;
+    for (size_t i = block->first; i < block->first + block->count; i++) {
+        bool counts = !block->weight || block->weight[i - block->first] > 0;
+        m->values[i] = counts ? m->cluster[i] : (double)NAN;
+    }
+}
+
 static ng_status find_clusters(const ngi_glm_fit *fit, meat *m,
                                double **storage) {
-    size_t column, n = fit->data.rows.rows, distinct = 0;
+    const ngi_glm_rows *rows = &fit->data.rows;
+    size_t column, n = 0, distinct = 0;
     const ngi_table *table = fit->data.table;
     const ng_column *found =
         ngi_table_find(table, fit->options->cluster, &column);
     if (!found)
         return ngi_fail(fit->ctx, NG_EDATA, "%s: no column \"%s\"",
                         table->source, fit->options->cluster);
-    double *values = *storage = ngi_alloc(fit->ctx, n, sizeof *values);
+    double *values = *storage = ngi_alloc(fit->ctx, rows->rows, sizeof *values);
     if (!values)
         return NG_ENOMEM;
-    memcpy(values, found->values, n * sizeof *values);
+    marking marks = {found->values, values};
+    NG_TRY(rows->each(rows, 1, mark_clusters, &marks));
+    for (size_t i = 0; i < rows->rows; i++) {
+        if (!isnan(values[i]))
+            values[n++] = values[i];
+    }
     qsort(values, n, sizeof *values, compare_numbers);
     for (size_t i = 0; i < n; i++) {
         if (distinct == 0 || values[i] != values[distinct - 1])

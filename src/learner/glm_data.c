@@ -119,6 +119,9 @@ static int judge_row(const ngi_glm_data *data, const ngi_glm_block *block,
     *value = prior ? prior[i] : 1;
     if (!(*value >= 0) || isinf(*value))
         return BAD_WEIGHT;
+    *value = block->offset ? block->offset[i] : 0;
+    if (!isfinite(*value))
+        return BAD_OFFSET;
     if (block->trials) {
         double trials = *value = block->trials[i];
         if (!(trials >= 0) || trials != floor(trials) || isinf(trials))
@@ -134,8 +137,7 @@ static int judge_row(const ngi_glm_data *data, const ngi_glm_block *block,
     if (!family->has_levels && (!family->in_support(y, data->options->power) ||
                                 (binary && y != 0 && y != 1)))
         return BAD_Y;
-    *value = block->offset ? block->offset[i] : 0;
-    return isfinite(*value) ? GOOD : BAD_OFFSET;
+    return GOOD;
 }
 
 /* Running mean and spread of a block joined to those so far (Chan, Golub &

@@ -1,5 +1,7 @@
 #include "learner/glm_sums.h"
 
+#include "glm/separation.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -16,7 +18,8 @@ typedef struct pass {
     const ngi_glm_point *point;
     worker *worker;
     bool binomial;
-    bool halved; /* the kernel's loss is half the unit deviance */
+    bool halved;   /* the kernel's loss is half the unit deviance */
+    double lowest; /* a mean below may be on its way to 0 */
 } pass;
 
 /* R's log-likelihood, and sum of w log p(y) at the estimated dispersion. */
@@ -26,6 +29,11 @@ static void add_likelihood(const pass *p, const ngi_glm_law *row, double y,
     ngi_glm_law law = *row;
     law.dispersion = p->point->likelihood_dispersion;
     double likelihood = plain ? -loss : family->log_likelihood(&law, y, w);
+    /* A mean below the range of numbers has a loss all the same. */
+    if (p->halved && !family->dispersion && law.mean == 0) {
+        law.mean = y;
+        likelihood = family->log_likelihood(&law, y, w) - w * loss;
+    }
     s->log_likelihood += likelihood;
     if (p->binomial) {
         s->log_density -= w * loss;
@@ -55,7 +63,7 @@ static void add_mean_row(const pass *p, const ngi_glm_block *block, size_t i,
     if (family->dispersion && r != 0)
         s->pearson += w * r * r / family->variance(law);
     if (!p->binomial) {
-        s->extreme = s->extreme || (family->discrete && law->mean < EDGE);
+        s->extreme = s->extreme || law->mean < p->lowest;
         return;
     }
     s->right += w * (law->mean > 0.5 ? y : 1 - y);
@@ -147,6 +155,10 @@ ng_status ngi_glm_add_rows(const ngi_glm_point *point, ngi_glm_sums *out) {
     const char *name = point->family->name;
     pass p = {.point = point, .binomial = strcmp(name, "binomial") == 0};
     p.halved = !p.binomial && !point->family->extras;
+    p.lowest = -HUGE_VAL;
+    if (point->family->discrete ||
+        ngi_separation_form_of(point->kernel) != NGI_SEPARATES_NEVER)
+        p.lowest = point->level > 0 ? EDGE * point->level : HUGE_VAL;
     ng_status status = reserve(point, &p);
     *out = (ngi_glm_sums){0};
     if (status == NG_OK)

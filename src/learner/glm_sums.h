@@ -20,6 +20,7 @@ typedef struct ngi_glm_point {
     const ngi_glm_family *family;
     const ngi_glm_kernel *kernel;
     const double *theta; /* coefficients, psi */
+    double level;        /* weighted mean of y, to judge a small mean by */
     double dispersion, likelihood_dispersion;
     bool likelihoods; /* the two of them */
     bool deviances;   /* the others */

@@ -28,7 +28,7 @@ static const char *parameter_trouble(const ng_summary *s,
                    : "an aliased column has numbers";
     if (!isfinite(p->estimate))
         return "an estimate is not finite";
-    if (p->infinite)
+    if (p->infinite && !s->firth)
         return known ? "an infinite estimate has a standard error" : NULL;
     if (s->converged && isfinite(s->dispersion) && !known && !excused)
         return "a standard error is not finite";
@@ -62,7 +62,7 @@ static const char *summary_trouble(const ng_model *model, const cell *c) {
         return "converged without a loss";
     if (s->converged && !isfinite(s->decrement))
         return "converged without a decrement";
-    bool separates = s->separation != NG_SEPARATION_NONE && !s->firth;
+    bool separates = s->separation != NG_SEPARATION_NONE;
     if (separates != (infinite > 0))
         return "separation without infinite estimates, or they without it";
     if (s->converged && s->rank + s->thresholds + is(c, "beta") != rank)
