@@ -32,8 +32,10 @@ static int contradiction(const char *a, const char *b) {
 
 /* An excluded column cannot be used. */
 static int check_excluded(const cli_options *o) {
-    const char *const role[] = {"target", "weights", "offset", "trials"};
-    const char *const name[] = {o->target, o->weights, o->offset, o->trials};
+    const char *const role[] = {"target", "weights", "offset", "trials",
+                                "cluster"};
+    const char *const name[] = {o->target, o->weights, o->offset, o->trials,
+                                o->cluster};
     for (size_t i = 0; i < o->exclude.count; i++) {
         for (size_t j = 0; j < sizeof role / sizeof *role; j++) {
             if (is(name[j], o->exclude.item[i]))
@@ -103,6 +105,11 @@ static int check_glm(const cli_options *o) {
         return contradiction("stream", "plot");
     if (o->stream && o->cluster)
         return contradiction("stream", "cluster");
+    bool diagnosed = is(o->command, "glm") && (o->residuals || o->plot);
+    if (diagnosed && is(o->family, "multinomial"))
+        return cli_complain(CLI_USAGE,
+                            "--%s: a multinomial model has no residuals",
+                            o->residuals ? "residuals" : "plot");
     if (o->firth && o->l2 > 0)
         return contradiction("firth", "l2");
     return check_formula(o);

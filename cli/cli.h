@@ -79,6 +79,14 @@ __attribute__((format(printf, 2, 3))) int cli_complain(int status,
 /* The same for a failed library call. */
 int cli_fail(const ng_ctx *ctx, ng_status status);
 
+/* Bytes that ulimit -v and -d leave beside what is mapped and what so many
+ * threads of linear algebra map; negative where that is too much, infinite
+ * without a limit. */
+double cli_limit_leaves(double threads);
+/* CLI_RESOURCES, having said so, where they leave too little: OpenBLAS would
+ * wait for ever. */
+int cli_check_limit(const cli_options *options);
+
 /* A context with the run's threads, and Ctrl-C turned into ng_cancel. */
 int cli_context(const cli_options *options, ng_ctx **out);
 void cli_context_destroy(ng_ctx **ctx);

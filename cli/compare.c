@@ -259,6 +259,8 @@ static int read_task(const cli_options *options, task *t, ng_frame **frame) {
     if (status == CLI_DONE)
         status = t->is_glm ? cli_read_glm(t->ctx, options, path, frame)
                            : cli_read_dist(t->ctx, options, path, frame);
+    if (status == CLI_DONE)
+        status = cli_check_limit(options);
     t->frame = *frame;
     if (status != CLI_DONE || !options->start.count)
         return status;

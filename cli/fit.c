@@ -151,11 +151,15 @@ static int fit(const cli_options *options, bool is_glm) {
     if (status == CLI_DONE)
         status = cli_context(options, &ctx);
     if (status == CLI_DONE)
+        status = cli_check_limit(options);
+    if (status == CLI_DONE)
         status = read_data(ctx, options, &t);
-    if (status == CLI_DONE)
-        status = cli_probe_output(ctx, options->out);
-    if (status == CLI_DONE)
-        status = cli_probe_output(ctx, options->residuals);
+    const char *const outputs[] = {options->out, options->residuals,
+                                   options->plot};
+    for (size_t i = 0; i < 3 && status == CLI_DONE; i++)
+        status = cli_probe_output(ctx, outputs[i]);
+    if (status == CLI_DONE) /* what is left beside the data */
+        status = cli_check_limit(options);
     if (status == CLI_DONE)
         status = run(ctx, options, &t, &model);
     if (status == CLI_DONE)

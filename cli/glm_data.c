@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,10 +95,42 @@ static void free_request(request *r) {
     free(r->storage);
 }
 
+/* Whether what stands before one of the signs = names one of them. */
+static bool refers_to(const char *reference, const char *const *name,
+                      size_t names) {
+    for (const char *sign = strchr(reference, '='); sign;
+         sign = strchr(sign + 1, '=')) {
+        size_t length = (size_t)(sign - reference);
+        for (size_t i = 0; i < names; i++) {
+            if (strncmp(name[i], reference, length) == 0 && !name[i][length])
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A column that is not read has no reference level: the library would find it
+ * missing from the data. */
+static int check_references(const cli_options *o, const request *r) {
+    for (size_t i = 0; r->how.include && i < o->references.count; i++) {
+        const char *reference = o->references.item[i];
+        const char *sign = strchr(reference, '=');
+        if (!sign || refers_to(reference, r->how.include, r->how.includes) ||
+            refers_to(reference, r->how.optional, r->how.optionals))
+            continue;
+        return cli_complain(CLI_USAGE,
+                            "--reference %s: the model has no column \"%.*s\"",
+                            reference, (int)(sign - reference), reference);
+    }
+    return CLI_DONE;
+}
+
 int cli_read_glm(ng_ctx *ctx, const cli_options *o, const char *path,
                  ng_frame **out) {
     request r;
     int status = make_request(o, &r);
+    if (status == CLI_DONE)
+        status = check_references(o, &r);
     if (status == CLI_DONE)
         status = cli_read(ctx, o, path, &r.how, out);
     free_request(&r);
@@ -114,6 +145,8 @@ int cli_stream_glm(ng_ctx *ctx, const cli_options *o, const char *path,
     int status = make_request(o, &r);
     r.how.spool = getenv("TMPDIR");
     if (status == CLI_DONE)
+        status = check_references(o, &r);
+    if (status == CLI_DONE)
         status = cli_fail(ctx, ng_stream_open(ctx, path, &r.how, out));
     free_request(&r);
     if (status == CLI_DONE && o->missing)
@@ -126,10 +159,9 @@ int cli_stream_glm(ng_ctx *ctx, const cli_options *o, const char *path,
 /* ---- Whether to stream ---- */
 
 /* Bytes that can be had without swapping; infinite where nobody says. */
-static double available_memory(void) {
+static double available_memory(const cli_options *o) {
     double available = HUGE_VAL, kilobytes;
     char line[128];
-    struct rlimit limit;
     FILE *file = fopen("/proc/meminfo", "r");
     while (file && fgets(line, sizeof line, file)) {
         if (sscanf(line, "MemAvailable: %lf", &kilobytes) == 1)
@@ -137,9 +169,7 @@ static double available_memory(void) {
     }
     if (file)
         fclose(file);
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        available = fmin(available, (double)limit.rlim_cur);
-    return available;
+    return fmin(available, fmax(cli_limit_leaves(o->threads), 0));
 }
 
 /* What the stream's fit does without. */
@@ -155,7 +185,7 @@ bool cli_wants_stream(const cli_options *o, const char *path) {
         return true;
     if (is(path, "-") || stat(path, &about) != 0 || !S_ISREG(about.st_mode))
         return false;
-    if ((double)about.st_size <= 0.5 * available_memory() || needs_all(o))
+    if ((double)about.st_size <= 0.5 * available_memory(o) || needs_all(o))
         return false;
     fprintf(stderr,
             "natgrad: %s is larger than half of the available memory: it is "

@@ -228,17 +228,20 @@ static bool has_column(const ng_frame *frame, const ng_stream *stream,
 
 int cli_check_categorical(const cli_options *o, const ng_frame *frame,
                           const ng_stream *stream) {
+    const char *path = o->positional[0];
+    const char *source = frame ? ng_frame_source(frame) : path;
+    if (strcmp(source, "-") == 0)
+        source = "standard input";
     for (size_t i = 0; i < o->categorical.count; i++) {
         const char *name = o->categorical.item[i];
         bool known = has_column(frame, stream, name);
         for (size_t j = 0; j < o->exclude.count; j++)
             known = known || strcmp(name, o->exclude.item[j]) == 0;
         if (!known)
-            return cli_complain(
-                CLI_DATA,
-                "%s: --categorical: column \"%s\" is not "
-                "among those used",
-                frame ? ng_frame_source(frame) : o->positional[0], name);
+            return cli_complain(CLI_DATA,
+                                "%s: --categorical: column \"%s\" is not "
+                                "among those used",
+                                source, name);
     }
     return CLI_DONE;
 }

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static ng_ctx *active;
 static volatile sig_atomic_t interrupted;
@@ -98,6 +100,25 @@ static void occupy_standard_descriptors(void) {
     }
 }
 
+static bool is_limited(int resource) {
+    struct rlimit limit;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* OpenBLAS starts threads of its own as it is loaded, which are never used
+ * here. Each maps 128 MiB and, where ulimit refuses them, tries again for ever;
+ * the end of the program would wait for it. Only the environment keeps it from
+ * that, and so the program begins again. */
+static void keep_threads_away(char **argv) {
+    static const char name[] = "OPENBLAS_NUM_THREADS";
+    const char *threads = getenv(name);
+    if (!is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA))
+        return;
+    if ((threads && strcmp(threads, "1") == 0) || setenv(name, "1", 1) != 0)
+        return;
+    execv("/proc/self/exe", argv);
+}
+
 typedef struct subcommand {
     const char *name;
     int (*run)(const cli_options *options);
@@ -158,6 +179,7 @@ static int finish(int status) {
 
 int main(int argc, char **argv) {
     int words;
+    keep_threads_away(argv);
     occupy_standard_descriptors();
     catch_interrupts();
     if (argc < 2) {

@@ -232,24 +232,6 @@ static double machine_has(void) {
     return available;
 }
 
-/* What ulimit -v leaves. OpenBLAS maps 32 to 128 MiB for each thread that
- * calls it, and without them tries again for ever. */
-static double limit_leaves(double threads) {
-    const double blas = (threads + 1) * 136 * MEBI;
-    struct rlimit limit;
-    double pages = 0;
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return HUGE_VAL;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file) {
-        if (fscanf(file, "%lf", &pages) != 1)
-            pages = 0;
-        fclose(file);
-    }
-    return (double)limit.rlim_cur - blas -
-           pages * (double)sysconf(_SC_PAGESIZE);
-}
-
 int net_check_memory(ng_ctx *ctx, const cli_options *options,
                      const net_data *data, const ng_net_options *net) {
     double bytes;
@@ -257,7 +239,7 @@ int net_check_memory(ng_ctx *ctx, const cli_options *options,
     if (status != CLI_DONE)
         return status;
     double available =
-        fmax(fmin(machine_has(), limit_leaves(options->threads)), 0);
+        fmax(fmin(machine_has(), cli_limit_leaves(options->threads + 1)), 0);
     if (bytes > available)
         return cli_complain(CLI_RESOURCES,
                             "training needs %.0f MiB of memory, %.0f MiB are "

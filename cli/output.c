@@ -114,15 +114,22 @@ static void print_terms(const ng_summary *s, bool aliased) {
         bool seen = false;
         if (!(aliased ? p->aliased : p->infinite))
             continue;
-        for (size_t j = 0; j < i && !seen; j++) {
+        bool threshold = i >= s->parameters - s->thresholds && p->level;
+        for (size_t j = 0; j < i && !seen && !threshold; j++) {
             const ng_parameter *q = &s->parameter[j];
             seen = (aliased ? q->aliased : q->infinite) &&
                    strcmp(p->term, q->term) == 0;
         }
         if (!seen)
-            printf("%s%s", separator, p->term);
+            printf("%s%s%s%s", separator, p->term, threshold ? " " : "",
+                   threshold ? p->level : "");
         separator = seen ? separator : ", ";
     }
+}
+
+/* The families that --firth is for. */
+static bool reduces_bias(const char *family) {
+    return strcmp(family, "binomial") == 0 || strcmp(family, "poisson") == 0;
 }
 
 static void print_notes(const ng_summary *s) {
@@ -139,13 +146,13 @@ static void print_notes(const ng_summary *s) {
     printf("%s separation: ", s->separation == NG_SEPARATION_COMPLETE
                                   ? "complete"
                                   : "quasi-complete");
-    if (s->firth) {
-        puts("without --firth there would be no finite estimates");
-        return;
-    }
     printf("the maximum is at infinity in ");
     print_terms(s, false);
-    puts("; --firth gives finite estimates");
+    if (s->firth)
+        puts("; the estimates shown are finite by --firth");
+    else
+        printf("; --%s gives finite estimates\n",
+               reduces_bias(s->family) ? "firth" : "l2");
 }
 
 static void print_head(const ng_summary *s) {
@@ -192,12 +199,16 @@ static void print_table(const ng_summary *s) {
     if (s->l2 > 0)
         printf("effective degrees of freedom %.6g (l2 %g)\n", s->df_effective,
                s->l2);
-    printf("log-likelihood %.10g, AIC %.8g, BIC %.8g\n", s->log_likelihood,
-           s->aic, s->bic);
-    printf("loss %.8g nats per example", s->loss);
-    if (isfinite(s->accuracy))
-        printf(", accuracy %.4f", s->accuracy);
-    printf("\n%s after %zu iteration%s; decrement %.2e, max|gradient| %.2e, "
+    /* A stream that is stopped is not looked at again. */
+    if (!isnan(s->log_likelihood) || s->stop != NG_STOPPED) {
+        printf("log-likelihood %.10g, AIC %.8g, BIC %.8g\n", s->log_likelihood,
+               s->aic, s->bic);
+        printf("loss %.8g nats per example", s->loss);
+        if (isfinite(s->accuracy))
+            printf(", accuracy %.4f", s->accuracy);
+        putchar('\n');
+    }
+    printf("%s after %zu iteration%s; decrement %.2e, max|gradient| %.2e, "
            "%.4g nats moved\n",
            ng_stop_text(s->stop), s->iterations, s->iterations == 1 ? "" : "s",
            s->decrement, s->gradient_norm, s->kl_total);

@@ -70,6 +70,8 @@ int cli_predict(const cli_options *options) {
         status = cli_read_for_model(ctx, options, model, options->positional[1],
                                     any_rows, &frame);
     if (status == CLI_DONE)
+        status = cli_check_limit(options);
+    if (status == CLI_DONE)
         status =
             cli_fail(ctx, ng_model_predict(model, frame, &how, &prediction));
     if (status == CLI_DONE)

@@ -9,6 +9,7 @@
  *
  * The text of a number is not kept. Should text turn up in a column after
  * numbers, the input is read a second time with that column as a factor. */
+#include "data/array.h"
 #include "data/csv_reader.h"
 
 #include <csv.h>
@@ -234,6 +235,11 @@ static ng_status parse_input(reader *r, struct csv_parser *parser,
         if (ngi_cancelled(r->ctx))
             return ngi_fail(r->ctx, NG_ECANCELLED, "%s: reading cancelled",
                             r->source);
+        if (first && ngi_array_recognize((const unsigned char *)chunk, got) ==
+                         NG_ARRAY_NPY)
+            return fail_file(r, "expected CSV, found an NPY array, which is "
+                                "read from a file by its name, or as a stream "
+                                "(--stream)");
         size_t skip = first && got >= 3 && !memcmp(chunk, mark_of_utf8, 3);
         skip *= 3;
         NG_TRY(parse_bytes(r, parser, chunk + skip, got - skip));

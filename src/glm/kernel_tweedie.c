@@ -50,31 +50,22 @@ static ngi_glm_row tweedie(double p, double z, double y) {
                          (2 - p) * scale - (1 - p) * tilted};
 }
 
-/* p = 0: the normal, z = mu. */
-static ngi_glm_row normal(double z, double y) {
-    double residual = z - y;
-    return (ngi_glm_row){0.5 * residual * residual, residual, 1, 1};
-}
-
 static void terms(const ngi_glm_kernel *k, size_t n, const double *eta,
                   const double *psi, const double *y, const double *w,
                   const ngi_glm_terms *out, double *work) {
     (void)psi;
     (void)w;
-    bool any_sign = k->power == 0;
     double *z = work, *dz = work + n, *d2z = work + 2 * n;
-    ng_link_inverse(k->link, any_sign ? NG_COORDINATE_REAL : NG_COORDINATE_LOG,
-                    n, eta, z, dz, d2z);
+    ng_link_inverse(k->link, NG_COORDINATE_LOG, n, eta, z, dz, d2z);
     for (size_t i = 0; i < n; i++) {
-        ngi_glm_row row =
-            any_sign ? normal(z[i], y[i]) : tweedie(k->power, z[i], y[i]);
+        ngi_glm_row row = tweedie(k->power, z[i], y[i]);
         ngi_glm_put_row(out, i, &row, dz[i], d2z[i]);
     }
 }
 
 static void mean(const ngi_glm_kernel *k, size_t n, const double *eta,
                  double *mu, double *dmu, double *d2mu) {
-    ngi_glm_link_mean(k->link, k->power != 0, n, eta, mu, dmu, d2mu);
+    ngi_glm_link_mean(k->link, true, n, eta, mu, dmu, d2mu);
 }
 
 static const ngi_glm_kernel_ops TWEEDIE = {.terms = terms, .mean = mean};

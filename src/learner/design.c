@@ -256,7 +256,7 @@ static ng_status use_right_side(maker *m, const bool *used) {
             if (used[i] && (f->atom[i].kind == NGI_ATOM_CODED) == coded)
                 NG_TRY(use_atom(m, &f->atom[i], true, &t->source[i]));
     for (size_t k = 0; k < m->list.offsets; k++)
-        t->offset[t->offsets++] = t->source[m->list.offset[k]];
+        t->offset[t->offsets++] = m->list.offset[k];
     return NG_OK;
 }
 

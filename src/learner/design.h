@@ -112,8 +112,21 @@ void ngi_design_response(const ngi_design_binding *binding,
                          const ngi_table_block *block, double *work, double *y,
                          double *failures);
 
-/* All of X, row-major (rows x width, ld), for those who need it whole. */
-ng_status ngi_design_fill(const ngi_design_binding *binding,
-                          const ngi_table *table, double *X, size_t ld);
+/* Whether the offset() terms are the same, in any order. */
+bool ngi_design_same_offsets(const ngi_design *a, const ngi_design *b);
+
+/* Whether the columns of one design are combinations of those of another,
+ * whatever the data, as far as the formulas tell. */
+typedef enum ngi_within {
+    NGI_WITHIN_YES,
+    NGI_WITHIN_NO,     /* a term reads a column that the other does not */
+    NGI_WITHIN_UNKNOWN /* no term of the other is seen to hold this one */
+} ngi_within;
+
+/* `term`: of the first term that is not, its text, to be freed by ngi_free.
+ * Only what `inner` and `outer` read counts, not whether a constant is hidden:
+ * those that have thresholds hold one. */
+ng_status ngi_design_within(const ngi_design *inner, const ngi_design *outer,
+                            bool thresholds, ngi_within *out, char **term);
 
 #endif

@@ -208,11 +208,9 @@ static ng_status place(ngi_design *design, const ngi_term_list *list) {
     place_sources(design, used);
     place_columns(design);
     t->shared = t->slots;
-    for (size_t i = 0; i < t->sources + t->offsets + t->formula.lefts; i++) {
-        const ngi_source *source = i < t->sources ? &t->source[i]
-                                   : i < t->sources + t->offsets
-                                       ? &t->offset[i - t->sources]
-                                       : &t->left[i - t->sources - t->offsets];
+    for (size_t i = 0; i < t->sources + t->formula.lefts; i++) {
+        const ngi_source *source =
+            i < t->sources ? &t->source[i] : &t->left[i - t->sources];
         size_t needed = stack_depth(&t->formula, &source->expression);
         depth = needed > depth ? needed : depth;
     }

@@ -47,7 +47,7 @@ struct ngi_design_terms {
     size_t terms;
     ngi_design_term *term;
     size_t offsets;
-    ngi_source *offset;
+    size_t *offset; /* sources */
     ngi_source left[2];
     bool *is_input;             /* of each variable */
     ngi_level_numbers *numbers; /* of each variable */
@@ -77,7 +77,6 @@ ng_status ngi_levels_of_numbers(const ngi_table *table, size_t column,
                                 ngi_levels *out);
 /* NG_EDATA where two of the levels have one name. */
 ng_status ngi_levels_expect_distinct(ng_ctx *ctx, const ngi_variable *variable);
-/* Makes this level the reference; false if there is none of that name. */
 /* Freed by the owner, whatever the status. */
 ng_status ngi_level_numbers_create(ng_ctx *ctx, const ngi_levels *levels,
                                    ngi_level_numbers *out);

@@ -114,7 +114,8 @@ static ng_status check_options(ng_ctx *ctx, const ng_glm_options *options,
         return ngi_fail(ctx, NG_EUSAGE,
                         "family \"%s\" is fitted by Fisher scoring only",
                         family->name);
-    if (streams && (!scores || options->cluster))
+    bool named = !family->kernel && options->fit.metric;
+    if (streams && (!scores || named || options->cluster))
         return ngi_fail(ctx, NG_EUSAGE,
                         "a stream is fitted by Fisher scoring, without "
                         "clusters");

@@ -424,7 +424,8 @@ static ng_status fit_reduced(ngi_glm_fit *fit, reduced *r) {
     size_t outputs = fit->model->outputs;
     ngi_glm_rows rows = fit->data.rows;
     class_worker sums;
-    bool scores = ngi_glm_scores(&options->fit);
+    /* By default matrix-free; dense where that is asked for by name. */
+    bool scores = ngi_glm_scores(&options->fit) && !options->fit.metric;
     ng_status status = NG_OK;
     rows.width = scores ? r->width : fit->data.rows.width;
     rows.each = each_reduced;

@@ -416,14 +416,16 @@ ng_status ngi_glm_add_warnings(ng_model *model) {
         s->separation == NG_SEPARATION_COMPLETE ? "complete" : "quasi-complete";
     if (s->firth)
         return ngi_model_warn(model,
-                              "%s separation: without bias reduction some "
-                              "estimates would be infinite",
-                              kind);
-    return ngi_model_warn(model,
-                          "%s separation: the estimates of %s are infinite, "
-                          "and the likelihood has no maximum; consider "
-                          "bias-reduced estimates (Firth) or l2",
-                          kind, terms);
+                              "%s separation: without bias reduction the "
+                              "estimates of %s would be infinite",
+                              kind, terms);
+    bool reducible =
+        is_family(model, "binomial") || is_family(model, "poisson");
+    return ngi_model_warn(
+        model,
+        "%s separation: the estimates of %s are infinite, "
+        "and the likelihood has no maximum; consider %sl2",
+        kind, terms, reducible ? "bias-reduced estimates (Firth) or " : "");
 }
 
 /* Links that map an edge of the means to a finite predictor: a maximum may lie

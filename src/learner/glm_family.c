@@ -95,13 +95,6 @@ ng_status ngi_glm_check_power(ng_ctx *ctx, const ngi_glm_family *family,
     return NG_OK;
 }
 
-bool ngi_glm_is_concave(const ngi_glm_family *family, ng_link link,
-                        double power) {
-    if (family == &ngi_glm_tweedie)
-        return link == NG_LINK_LOG && power <= 2;
-    return (family->concave & (1u << link)) != 0;
-}
-
 size_t ngi_glm_extras(const ngi_glm_family *family, size_t levels) {
     return family == &ngi_glm_ordinal ? levels - 1 : family->extras;
 }

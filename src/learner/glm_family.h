@@ -40,11 +40,8 @@ struct ngi_glm_family {
     ng_coordinate coordinate; /* of the mean, what links are taken of */
     ng_link link;             /* default */
     unsigned links;           /* bit set of those that make sense */
-    unsigned concave; /* of those under which the log-likelihood is concave in
-                         the coefficients (at given alpha) and in thresholds;
-                         tweedie: under log for powers up to 2 */
-    bool dispersion;  /* phi is estimated beside the coefficients */
-    bool has_levels;  /* y is a level index, law.p its probabilities */
+    bool dispersion;          /* phi is estimated beside the coefficients */
+    bool has_levels;          /* y is a level index, law.p its probabilities */
     bool discrete;
     size_t extras; /* psi besides levels: 1 for negative-binomial, beta */
     const char *support;
@@ -99,9 +96,6 @@ const char *ngi_glm_link_name(const ngi_glm_family *family, ng_link link);
 /* Tweedie needs a power, in (1, 2) or >= 2; the others take none (NaN). */
 ng_status ngi_glm_check_power(ng_ctx *ctx, const ngi_glm_family *family,
                               double power);
-/* Whether the log-likelihood is concave in the coefficients under this link. */
-bool ngi_glm_is_concave(const ngi_glm_family *family, ng_link link,
-                        double power);
 size_t ngi_glm_extras(const ngi_glm_family *family, size_t levels);
 
 /* eta of a mean: NaN or infinite outside the link's domain. */

@@ -103,7 +103,6 @@ const ngi_glm_family ngi_glm_gaussian = {
     .link = NG_LINK_IDENTITY,
     .links = NGI_GLM_LINK(IDENTITY) | NGI_GLM_LINK(LOG) |
              NGI_GLM_LINK(INVERSE) | NGI_GLM_LINK(SQRT),
-    .concave = NGI_GLM_LINK(IDENTITY),
     .dispersion = true,
     .support = "a finite number",
     .in_support = any_real,
@@ -189,7 +188,6 @@ const ngi_glm_family ngi_glm_gamma = {
     .link = NG_LINK_INVERSE,
     .links = NGI_GLM_LINK(INVERSE) | NGI_GLM_LINK(LOG) |
              NGI_GLM_LINK(IDENTITY) | NGI_GLM_LINK(SQRT),
-    .concave = NGI_GLM_LINK(INVERSE) | NGI_GLM_LINK(LOG),
     .dispersion = true,
     .support = "a number > 0",
     .in_support = positive,
@@ -260,7 +258,6 @@ const ngi_glm_family ngi_glm_inverse_gaussian = {
     .link = NG_LINK_INVERSE_SQUARE,
     .links = NGI_GLM_LINK(INVERSE_SQUARE) | NGI_GLM_LINK(INVERSE) |
              NGI_GLM_LINK(LOG) | NGI_GLM_LINK(IDENTITY),
-    .concave = NGI_GLM_LINK(INVERSE_SQUARE) | NGI_GLM_LINK(INVERSE),
     .dispersion = true,
     .support = "a number > 0",
     .in_support = positive,

@@ -100,9 +100,6 @@ const ngi_glm_family ngi_glm_binomial = {
     .links = NGI_GLM_LINK(LOGIT) | NGI_GLM_LINK(PROBIT) |
              NGI_GLM_LINK(CLOGLOG) | NGI_GLM_LINK(CAUCHIT) | NGI_GLM_LINK(LOG) |
              NGI_GLM_LINK(IDENTITY),
-    .concave = NGI_GLM_LINK(LOGIT) | NGI_GLM_LINK(PROBIT) |
-               NGI_GLM_LINK(CLOGLOG) | NGI_GLM_LINK(LOG) |
-               NGI_GLM_LINK(IDENTITY),
     .discrete = true,
     .support = "0 or 1",
     .in_support = share,
@@ -163,7 +160,6 @@ const ngi_glm_family ngi_glm_poisson = {
     .link = NG_LINK_LOG,
     .links = NGI_GLM_LINK(LOG) | NGI_GLM_LINK(IDENTITY) | NGI_GLM_LINK(SQRT) |
              NGI_GLM_LINK(INVERSE),
-    .concave = NGI_GLM_LINK(LOG) | NGI_GLM_LINK(IDENTITY) | NGI_GLM_LINK(SQRT),
     .discrete = true,
     .support = "a count 0, 1, 2, ...",
     .in_support = count,
@@ -277,7 +273,6 @@ const ngi_glm_family ngi_glm_negative_binomial = {
     .coordinate = NG_COORDINATE_LOG,
     .link = NG_LINK_LOG,
     .links = NGI_GLM_LINK(LOG) | NGI_GLM_LINK(SQRT) | NGI_GLM_LINK(IDENTITY),
-    .concave = NGI_GLM_LINK(LOG),
     .discrete = true,
     .extras = 1,
     .support = "a count 0, 1, 2, ...",

@@ -27,7 +27,6 @@ const ngi_glm_family ngi_glm_multinomial = {
     .coordinate = NG_COORDINATE_OTHER,
     .link = NG_LINK_IDENTITY,
     .links = NGI_GLM_LINK(IDENTITY) | NGI_GLM_LINK(LOGIT),
-    .concave = NGI_GLM_LINK(IDENTITY) | NGI_GLM_LINK(LOGIT),
     .has_levels = true,
     .discrete = true,
     .support = "a level",
@@ -83,8 +82,6 @@ const ngi_glm_family ngi_glm_ordinal = {
     .link = NG_LINK_LOGIT,
     .links = NGI_GLM_LINK(LOGIT) | NGI_GLM_LINK(PROBIT) |
              NGI_GLM_LINK(CLOGLOG) | NGI_GLM_LINK(CAUCHIT),
-    .concave =
-        NGI_GLM_LINK(LOGIT) | NGI_GLM_LINK(PROBIT) | NGI_GLM_LINK(CLOGLOG),
     .has_levels = true,
     .discrete = true,
     .support = "a level",

@@ -28,6 +28,7 @@ ng_status ngi_model_create(ng_ctx *ctx, bool is_glm, const char *family_name,
     s->accuracy = s->decrement = s->df_effective = NAN;
     s->theta = s->theta_std_error = s->power = NAN;
     s->interval_level = 0.95;
+    model->response = (ngi_model_response){NAN, NAN, NAN};
     ng_status status = NG_OK;
     if (is_glm)
         status = ngi_glm_family_find(ctx, family_name, &model->glm);

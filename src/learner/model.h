@@ -7,6 +7,12 @@
 #include "learner/glm_family.h"
 #include "natgrad/learners.h"
 
+/* By which data are known again: the sum of the weights, the weighted mean of
+ * the response, and the sum of squares about it; NaN where not known. */
+typedef struct ngi_model_response {
+    double weight, mean, spread;
+} ngi_model_response;
+
 struct ng_model {
     ng_ctx *ctx;
     bool is_glm;
@@ -17,8 +23,9 @@ struct ng_model {
     ngi_design *design; /* glm */
     /* Column names or NULL; the target may be the text of a left side. */
     char *target, *weights, *offset, *trials, *cluster;
-    ngi_levels columns; /* dist: the columns of y */
-    ngi_levels levels;  /* of the target, where it has any */
+    ngi_model_response response; /* glm */
+    ngi_levels columns;          /* dist: the columns of y */
+    ngi_levels levels;           /* of the target, where it has any */
     /* glm, while it is fitted: the dispersion that the run holds fixed. */
     double pilot;
     /* glm: theta is outputs x design->width coefficients of raw columns, those
@@ -86,14 +93,5 @@ double ngi_standard_error(double variance, size_t d, const double *row,
 ng_status ngi_transform_covariance(ng_ctx *ctx, size_t rows, size_t d,
                                    const double *T, const double *C,
                                    double *out);
-
-/* A dispersion in the coordinate of the family's second block: log sd of a
- * normal, log shape of a gamma or inverse Gaussian. */
-double ngi_glm_dispersion_coordinate(const ng_model *model, double dispersion);
-
-/* The spec of a glm model over a design, its second block (dispersion) as
- * `second` says: fixed at the pilot, or none where theta carries it. */
-void ngi_glm_blocks(const ng_model *model, const ng_predictor_ops *second,
-                    ng_model_spec *spec);
 
 #endif

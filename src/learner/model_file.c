@@ -35,6 +35,13 @@ static json_t *variables_json(const ngi_design *design) {
     return array;
 }
 
+static json_t *response_json(const ngi_model_response *response) {
+    return json_pack("{s:o, s:o, s:o}", "weight",
+                     ngi_json_number(response->weight), "mean",
+                     ngi_json_number(response->mean), "spread",
+                     ngi_json_number(response->spread));
+}
+
 static json_t *header(const ng_model *model) {
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s?, s:I, s:o, s:o}", "version", ng_version(),
@@ -44,11 +51,12 @@ static json_t *header(const ng_model *model) {
     json_t *glm = NULL;
     bool failed = !object;
     if (model->is_glm) {
-        glm = json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:o}", "target",
-                        model->target, "weights", model->weights, "offset",
-                        model->offset, "trials", model->trials, "cluster",
-                        model->cluster, "formula", model->design->formula,
-                        "variables", variables_json(model->design));
+        glm = json_pack(
+            "{s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:o, s:o}", "target",
+            model->target, "weights", model->weights, "offset", model->offset,
+            "trials", model->trials, "cluster", model->cluster, "formula",
+            model->design->formula, "variables", variables_json(model->design),
+            "response", response_json(&model->response));
         failed = failed || !glm || json_object_update(object, glm) != 0;
     }
     json_decref(glm);
@@ -199,6 +207,17 @@ static size_t count_at(const json_t *object, const char *key) {
     return value > 0 ? (size_t)value : 0;
 }
 
+static int sign_at(const json_t *object, const char *key) {
+    double value = number_at(object, key);
+    return value > 0 ? 1 : value < 0 ? -1 : 0;
+}
+
+static void read_response(const json_t *response, ngi_model_response *out) {
+    out->weight = number_at(response, "weight");
+    out->mean = number_at(response, "mean");
+    out->spread = number_at(response, "spread");
+}
+
 static void read_summary(const json_t *result, ng_summary *s) {
     const struct {
         const char *key;
@@ -239,9 +258,11 @@ static void read_summary(const json_t *result, ng_summary *s) {
     }
 }
 
-/* JSON has no infinity: where there is one end, the other is open. */
-static void open_interval(ng_parameter *p) {
-    bool open = p->infinite || isfinite(p->lower) || isfinite(p->upper);
+/* JSON has no infinity: where there is one end, the other is open, and where
+ * the estimate is infinite both may be. */
+static void open_interval(ng_parameter *p, bool finite) {
+    bool open =
+        (p->infinite && !finite) || isfinite(p->lower) || isfinite(p->upper);
     if (open && !isfinite(p->lower))
         p->lower = -HUGE_VAL;
     if (open && !isfinite(p->upper))
@@ -268,8 +289,8 @@ static ng_status read_parameter(const reader *r, const json_t *object,
     p->lower = number_at(object, "lower");
     p->upper = number_at(object, "upper");
     p->aliased = json_is_true(json_object_get(object, "aliased"));
-    p->infinite = json_is_true(json_object_get(object, "infinite"));
-    open_interval(p);
+    p->infinite = sign_at(object, "infinite");
+    open_interval(p, model->summary.firth);
     return NG_OK;
 }
 
@@ -423,6 +444,7 @@ static ng_status read_model(const reader *r, ng_model **out) {
         NG_TRY_GOTO(read_text(r, "trials", false, &model->trials));
         NG_TRY_GOTO(read_text(r, "cluster", false, &model->cluster));
         NG_TRY_GOTO(read_design(r, model));
+        read_response(json_object_get(r->object, "response"), &model->response);
     }
     NG_TRY_GOTO(read_values(r, model));
     *out = model;

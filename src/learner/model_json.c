@@ -2,6 +2,7 @@
 #include "learner/model_json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +102,7 @@ static json_t *parameter_json(const ng_model *model, const ng_parameter *p,
         {"lower", ngi_json_number(p->lower), glm},
         {"upper", ngi_json_number(p->upper), glm},
         {"aliased", json_true(), p->aliased != 0},
-        {"infinite", json_true(), p->infinite != 0},
+        {"infinite", json_integer(p->infinite), p->infinite != 0},
     };
     return object_of(entries, sizeof entries / sizeof *entries);
 }
@@ -128,15 +129,28 @@ static bool is_listed(const json_t *array, const char *text) {
     return false;
 }
 
+/* Thresholds are told apart by the levels that they divide. */
+static void write_term(const ng_model *model, size_t i, char *out,
+                       size_t size) {
+    const ng_parameter *p = &model->parameter[i];
+    bool threshold =
+        i >= model->summary.parameters - model->summary.thresholds && p->level;
+    snprintf(out, size, "%s%s%s", p->term, threshold ? " " : "",
+             threshold ? p->level : "");
+}
+
 /* The terms of the aliased parameters, or of those at infinity, each once. */
 static json_t *terms_json(const ng_model *model, bool aliased) {
     json_t *array = json_array();
     for (size_t i = 0; array && i < model->summary.parameters; i++) {
         const ng_parameter *p = &model->parameter[i];
-        if (!(aliased ? p->aliased : p->infinite) || !p->term ||
-            is_listed(array, p->term))
+        char term[NGI_NAME_SIZE];
+        if (!(aliased ? p->aliased : p->infinite) || !p->term)
             continue;
-        if (json_array_append_new(array, json_string(p->term)) != 0) {
+        write_term(model, i, term, sizeof term);
+        if (is_listed(array, term))
+            continue;
+        if (json_array_append_new(array, json_string(term)) != 0) {
             json_decref(array);
             return NULL;
         }

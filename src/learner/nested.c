@@ -4,18 +4,27 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool same_text(const char *a, const char *b) {
     return (!a && !b) || (a && b && strcmp(a, b) == 0);
 }
 
+/* A name between quotation marks, or none. */
+static void show_name(const char *name, char *out, size_t size) {
+    snprintf(out, size, name ? "\"%s\"" : "none", name);
+}
+
 static ng_status differ(const ng_model *a, const char *what, const char *one,
                         const char *other) {
+    char first[NGI_NAME_SIZE], second[NGI_NAME_SIZE];
+    show_name(one, first, sizeof first);
+    show_name(other, second, sizeof second);
     return ngi_fail(a->ctx, NG_EUSAGE,
                     "the models are not nested: expected the same %s, found "
-                    "\"%s\" and \"%s\"",
-                    what, one ? one : "", other ? other : "");
+                    "%s and %s",
+                    what, first, second);
 }
 
 static bool same_levels(const ng_model *a, const ng_model *b) {
@@ -25,20 +34,37 @@ static bool same_levels(const ng_model *a, const ng_model *b) {
     return same;
 }
 
-/* Both are of the same data if their null models are alike, up to the
- * iterations that found them. Models without an intercept have a null model of
- * their own, and so have those of different thetas. */
-static bool same_data(const ng_model *a, const ng_model *b) {
+/* Two of the same sum, up to the rounding of workers and iterations; what is
+ * not known differs from nothing. */
+static bool agree(double a, double b) {
     const double tolerance = 1e-6;
+    return !(fabs(a - b) > tolerance * (fabs(a) + DBL_MIN));
+}
+
+/* Both are of the same data if their responses and their null models are
+ * alike. Models without an intercept have a null model of their own, and so
+ * have those of different thetas. */
+static bool same_data(const ng_model *a, const ng_model *b) {
     const ng_summary *s = &a->summary, *t = &b->summary;
-    if (s->n != t->n)
+    const ngi_model_response *y = &a->response, *z = &b->response;
+    if (s->n != t->n || !agree(y->weight, z->weight) ||
+        !agree(y->spread, z->spread) ||
+        fabs(y->mean - z->mean) > 1e-6 * (fabs(y->mean) + sqrt(y->spread)))
         return false;
-    if (a->design->intercept != b->design->intercept ||
-        !same_text(a->offset, b->offset) || a->design->has_offset ||
-        b->design->has_offset || a->extras)
-        return true;
-    return !(fabs(s->null_deviance - t->null_deviance) >
-             tolerance * (fabs(s->null_deviance) + DBL_MIN));
+    bool own = a->extras && !a->glm->has_levels;
+    return own || a->design->intercept != b->design->intercept ||
+           agree(s->null_deviance, t->null_deviance);
+}
+
+static ng_status check_offsets(const ng_model *a, const ng_model *b) {
+    if (!same_text(a->offset, b->offset))
+        return differ(a, "offset", a->offset, b->offset);
+    if (ngi_design_same_offsets(a->design, b->design))
+        return NG_OK;
+    return ngi_fail(a->ctx, NG_EUSAGE,
+                    "the models are not nested: expected the same offset() "
+                    "terms, found \"%s\" and \"%s\"",
+                    a->formula, b->formula);
 }
 
 static ng_status check_kind(const ng_model *a, const ng_model *b) {
@@ -57,6 +83,7 @@ static ng_status check_kind(const ng_model *a, const ng_model *b) {
         return differ(a, "weights", a->weights, b->weights);
     if (!same_text(a->trials, b->trials))
         return differ(a, "trials", a->trials, b->trials);
+    NG_TRY(check_offsets(a, b));
     if (isfinite(s->power) && s->power != t->power)
         return ngi_fail(a->ctx, NG_EUSAGE,
                         "the models are not nested: expected the same power, "
@@ -75,33 +102,41 @@ static ng_status check_kind(const ng_model *a, const ng_model *b) {
     return NG_OK;
 }
 
-/* A smaller model spans no direction that the larger one does not: it is
- * enough that its columns are there, by name. An interaction may be written in
- * either order. */
-static bool same_term(const char *a, const char *b) {
-    size_t length = strlen(a);
-    const char *colon = strchr(a, ':');
-    if (strcmp(a, b) == 0)
-        return true;
-    if (!colon || strchr(colon + 1, ':') || strlen(b) != length)
-        return false;
-    size_t first = (size_t)(colon - a), second = length - first - 1;
-    return strncmp(b, colon + 1, second) == 0 && b[second] == ':' &&
-           strncmp(b + second + 1, a, first) == 0;
+static ng_status check_terms(const ng_model *smaller, const ng_model *larger) {
+    bool thresholds = smaller->summary.thresholds > 0;
+    ngi_within within;
+    char *term;
+    NG_TRY(ngi_design_within(smaller->design, larger->design, thresholds,
+                             &within, &term));
+    ng_status status = NG_OK;
+    if (within == NGI_WITHIN_NO)
+        status = ngi_fail(smaller->ctx, NG_EUSAGE,
+                          "the models are not nested: the smaller one has the "
+                          "term \"%s\", which the larger one has not",
+                          term);
+    else if (within == NGI_WITHIN_UNKNOWN)
+        status = ngi_fail(smaller->ctx, NG_EUSAGE,
+                          "cannot tell whether the models are nested: the "
+                          "smaller one has the term \"%s\", which is not seen "
+                          "to lie in any of the larger one",
+                          term);
+    ngi_free(smaller->ctx, term);
+    return status;
 }
 
-static ng_status check_terms(const ng_model *smaller, const ng_model *larger) {
-    const ngi_design *s = smaller->design, *l = larger->design;
-    for (size_t i = 0; i < s->width; i++) {
-        bool found = false;
-        for (size_t j = 0; j < l->width && !found; j++)
-            found = same_term(s->name[i], l->name[j]);
-        if (!found)
-            return ngi_fail(smaller->ctx, NG_EUSAGE,
-                            "the models are not nested: the smaller one has "
-                            "the term \"%s\", which the larger one has not",
-                            s->name[i]);
-    }
+/* The larger model fits no worse, up to the rounding of the sums and to what
+ * the iterations left. */
+static ng_status check_drop(const ng_model *larger, ng_nested *t) {
+    const double left = 1e-9, rounding = 1e-12;
+    const ng_summary *s = &larger->summary;
+    double size = fmax(fabs(t->deviance[0]), fabs(t->deviance[1]));
+    double whole = isfinite(s->null_deviance) ? fabs(s->null_deviance) : 0;
+    if (t->drop < -left * size - rounding * (whole + s->n))
+        return ngi_fail(larger->ctx, NG_EUSAGE,
+                        "the larger model fits worse, by %.6g of the deviance: "
+                        "expected two fits that converged, of the same data",
+                        -t->drop);
+    t->drop = t->drop < 0 ? 0 : t->drop;
     return NG_OK;
 }
 
@@ -150,6 +185,7 @@ ng_status ng_glm_nested(const ng_model *a, const ng_model *b, ng_nested *out) {
     out->deviance[1] = out->likelihood ? -2 * l->log_likelihood : l->deviance;
     out->df = (double)(l->rank - s->rank);
     out->drop = out->deviance[0] - out->deviance[1];
+    NG_TRY(check_drop(larger, out));
     if (a->glm->dispersion && l->df_residual > 0)
         test_by_F(l, out);
     else if (a->glm->dispersion)

@@ -231,8 +231,6 @@ static void fill_influence(const ng_model *model, double h, double *row) {
                                               : (double)model->summary.rank;
     if (isnan(row[PEARSON]))
         return;
-    if (model->extras && model->summary.l2 == 0)
-        parameters -= strcmp(model->family_name, "beta") == 0 ? 1 : 0;
     double spread = sqrt(dispersion * left);
     row[LEVERAGE] = h;
     row[STD_PEARSON] = left > 0 ? row[PEARSON] / spread : (double)NAN;

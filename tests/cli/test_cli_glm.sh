@@ -73,7 +73,21 @@ expect reference_without_level 2 \
     '--reference: expected COLUMN=LEVEL, found "group"' \
     glm data.csv --formula 'y ~ group' --family gaussian --reference group
 
+expect reference_outside 2 '--reference group=b: the model has no column "group"' \
+    glm data.csv --formula 'y ~ x' --family gaussian --reference group=b
+"$NATGRAD" glm - --formula 'y ~ x' --family gaussian --categorical q \
+    <data.csv >out 2>err
+check standard_input_by_name grep -q \
+    '^natgrad: standard input: --categorical: column "q"' err
+
 # ---- Options that go together ----
+expect exclude_and_cluster 2 '--exclude and --cluster contradict each other' \
+    glm data.csv --target y --family gaussian --exclude site --cluster site
+expect plot_of_classes 2 '--plot: a multinomial model has no residuals' \
+    glm data.csv --formula 'grade ~ x' --family multinomial --plot p.svg
+expect plot_nowhere 4 \
+    'no/p.svg: cannot be written: No such file or directory' \
+    glm data.csv --formula 'y ~ x' --family gaussian --plot no/p.svg
 expect power_without_tweedie 2 '--power goes with --family tweedie' \
     glm data.csv --formula 'y ~ x' --family gamma --power 1.5
 expect tweedie_without_power 2 '--family tweedie: expected --power' \
@@ -110,8 +124,19 @@ run glm apart.csv --formula 'y ~ a + b' --family binomial --max-iter 20
 check separation_said grep -q '^complete separation: .* a' out
 run glm apart.csv --formula 'y ~ a + b' --family binomial --json
 check separation_json grep -q '"kind": "complete"' out
+check separation_sign grep -q '"infinite": -\{0,1\}1' out
 succeed firth_is_finite glm apart.csv --formula 'y ~ a + b' \
-    --family binomial --firth
+    --family binomial --firth --out firth
+check firth_names_the_terms grep -q \
+    '^complete separation: .* a.*; the estimates shown are finite by --firth' out
+run show firth --json
+tr -d ' \n' <out >one
+check firth_json_terms grep -q '"terms":\[[^]]*"a"' one
+check firth_json_sign grep -q '"term":"a","estimate"[^}]*"infinite":1}' one
+printf 'y,a\nl,1\nl,2\nl,3\nm,4\nm,5\nh,6\nh,7\n' >ordered.csv
+run glm ordered.csv --formula 'y ~ a' --family ordinal --levels l,m,h
+check thresholds_by_level grep -q \
+    'separation: .*(threshold) l|m, (threshold) m|h; --l2 gives' out
 run glm data.csv --formula 'y ~ x' --family gamma --link log --l2 0.1
 check effective_df_printed grep -q '^effective degrees of freedom' out
 run glm data.csv --formula 'y ~ x' --family tweedie --power 1.5
@@ -159,6 +184,8 @@ PYTHON
     check npy_is_the_csv same
     succeed npy_predicted predict npy.model data.npy
     check npy_rows [ "$(wc -l <out)" -eq 13 ]
+    "$NATGRAD" glm - --target V2 --family gaussian <data.npy >out 2>err
+    check npy_of_standard_input grep -q 'found an NPY array.*--stream' err
 else
     skip npy 'no python3'
 fi
@@ -198,6 +225,11 @@ run glm data.csv --formula 'count ~ z' --family poisson --out aside
 expect nested_not 2 \
     'the models are not nested: the smaller one has the term "z", which the larger one has not' \
     compare glm --nested aside small
+run glm data.csv --formula 'count ~ x' --family poisson --weights games \
+    --out weighted
+expect nested_weights 2 \
+    'the models are not nested: expected the same weights, found none and "games"' \
+    compare glm --nested smaller weighted
 expect nested_of_one 2 '--nested: expected two models' \
     compare glm --nested small
 expect nested_with_more 2 \
@@ -221,8 +253,8 @@ expect residuals_over_the_data 2 \
     glm data.csv --formula 'y ~ x' --family gaussian --residuals data.csv
 expect json_and_residuals 2 '--json and --residuals - contradict each other' \
     glm data.csv --formula 'y ~ x' --family gaussian --residuals - --json
-expect_after_output no_residuals_of_classes 2 \
-    'residuals are those of a glm with a mean or with ordered levels: this model is of family "multinomial"' \
+expect no_residuals_of_classes 2 \
+    '--residuals: a multinomial model has no residuals' \
     glm data.csv --formula 'grade ~ x' --family multinomial --residuals r.csv
 if have gnuplot; then
     succeed picture glm data.csv --formula 'count ~ x + group' \
@@ -240,5 +272,26 @@ if have gnuplot; then
         --family ordinal --plot levels.svg
 else
     skip picture 'no gnuplot'
+fi
+
+# ---- Little address space ----
+# Without enough of it OpenBLAS would wait for ever.
+if (ulimit -v 150000) 2>/dev/null; then
+    for how in '' --stream; do
+        # shellcheck disable=SC2086 # words on purpose
+        (
+            ulimit -v 150000
+            run glm data.csv --formula 'y ~ x' --family gaussian $how
+            exit $status
+        )
+        status=$?
+        if grep -q 'limit of address space' err; then
+            check "little_address_space$how" [ $status -eq 4 ]
+        else
+            skip "little_address_space$how" "$(head -n 1 err)"
+        fi
+    done
+else
+    skip little_address_space 'no ulimit -v'
 fi
 finish

@@ -1,6 +1,7 @@
 /* A formula against a small table, or, by the first byte, as a saved design
  * whose variables are the table's: what is made must hold together, be
  * computed, and come back from its own text. */
+#include "../learners/design_fill.h"
 #include "data/csv.h"
 #include "learner/design.h"
 
@@ -50,7 +51,7 @@ static void use(const ngi_design *design, const ngi_table *table) {
         ngi_design_bind(design, table, true, &binding) != NG_OK)
         return;
     double *X = malloc((table->rows * design->width + 1) * sizeof *X);
-    if (X && ngi_design_fill(&binding, table, X, design->width) != NG_OK)
+    if (X && fill_design(&binding, table, X, design->width) != NG_OK)
         abort();
     if (table->each(table, 2, 1, read_left, &binding) != NG_OK)
         abort();

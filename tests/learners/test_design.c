@@ -1,6 +1,7 @@
 /* Formulas and the designs that they make: R's columns, names and terms, and
  * the same from a saved design and over other data. */
 #include "design_cases.h"
+#include "design_fill.h"
 #include "design_fixture.h"
 
 /* All of X, row-major. */
@@ -9,7 +10,7 @@ static double *matrix_of(const ngi_design *design) {
     double *X = malloc((table.rows * design->width + 1) * sizeof *X);
     ck_assert_ptr_nonnull(X);
     OK(ngi_design_bind(design, &table, false, &binding));
-    OK(ngi_design_fill(&binding, &table, X, design->width));
+    OK(fill_design(&binding, &table, X, design->width));
     ngi_design_unbind(&binding);
     return X;
 }
@@ -312,7 +313,7 @@ static void check_bind(const ngi_design *design, const char *csv,
     } else {
         double X[8];
         OK(status);
-        OK(ngi_design_fill(&binding, &table, X, 4));
+        OK(fill_design(&binding, &table, X, 4));
         ck_assert_double_eq(X[1], 0);
         ck_assert_double_eq(X[2], 1);
         ck_assert_double_eq(X[3], 7);
@@ -385,8 +386,7 @@ START_TEST(workers_and_blocks_do_not_change_the_columns) {
         ck_assert_int_eq(ngi_design_create(own, &t, &spec, &design), NG_OK);
         ck_assert_uint_eq(design->width, 10);
         ck_assert_int_eq(ngi_design_bind(design, &t, true, &binding), NG_OK);
-        ck_assert_int_eq(ngi_design_fill(&binding, &t, X[threads - 1], 10),
-                         NG_OK);
+        ck_assert_int_eq(fill_design(&binding, &t, X[threads - 1], 10), NG_OK);
         ngi_design_unbind(&binding);
         ngi_design_destroy(&design);
         ng_frame_destroy(&data);

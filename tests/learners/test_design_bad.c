@@ -2,6 +2,7 @@
  * that nothing hostile takes long or leaks. */
 #include "data/csv.h"
 #include "design_cases.h"
+#include "design_fill.h"
 #include "design_fixture.h"
 
 /* ---- What is refused ---- */
@@ -257,7 +258,7 @@ static ng_status make_and_fill(ng_ctx *own, const ngi_table *t) {
         ck_assert_uint_le(design->width, 64);
         status = ngi_design_bind(again, t, true, &binding);
         if (status == NG_OK)
-            status = ngi_design_fill(&binding, t, X, 64);
+            status = fill_design(&binding, t, X, 64);
         ngi_design_unbind(&binding);
     }
     ngi_design_destroy(&again);

@@ -49,6 +49,24 @@ START_TEST(poisson_residuals_by_hand) {
 }
 END_TEST
 
+/* betareg's: the precision is no coefficient of the mean. */
+START_TEST(cook_of_a_beta_counts_the_coefficients_of_the_mean) {
+    world d;
+    make_world(&d);
+    ng_frame *frame = frame_of_world(&d);
+    ng_model *model = fit_formula(frame, "beta", "share ~ x + z");
+    ng_prediction *r = residuals(model, frame, 1);
+    for (size_t i = 0; i < ROWS; i++) {
+        double h = cell(r, i, "leverage"), pearson = cell(r, i, "pearson");
+        check_relative("cook", cell(r, i, "cook"),
+                       pearson * pearson * h / (3 * (1 - h) * (1 - h)), 1e-12);
+    }
+    ng_prediction_destroy(&r);
+    ng_model_destroy(&model);
+    ng_frame_destroy(&frame);
+}
+END_TEST
+
 /* Of a gaussian model Cook's distance is what leaving the row out moves:
  * |yhat - yhat(-i)|^2 / (p s^2). */
 START_TEST(cook_is_what_leaving_out_moves) {
@@ -322,8 +340,103 @@ START_TEST(models_that_are_not_nested) {
 }
 END_TEST
 
+/* Counts beside two factors. */
+static ng_frame *frame_with_factors(void) {
+    enum { SIZE = ROWS * 96 };
+    world d;
+    char *text = malloc(SIZE);
+    ck_assert_ptr_nonnull(text);
+    size_t used = (size_t)snprintf(text, SIZE, "count,x,z,games,g,h\n");
+    make_world(&d);
+    for (size_t i = 0; i < ROWS; i++)
+        used += (size_t)snprintf(
+            text + used, SIZE - used, "%g,%.17g,%.17g,%g,%s,%s\n", d.count[i],
+            d.x[i], d.z[i], d.games[i], i % 3 ? i % 3 > 1 ? "c" : "b" : "a",
+            i % 4 > 1 ? "u" : "v");
+    ng_frame *frame = frame_of_text(text, NULL);
+    free(text);
+    return frame;
+}
+
+/* Spaces are compared, not names: an order of factors, a coding, or a column
+ * as a factor, changes none of them. */
+START_TEST(terms_within_others) {
+    static const struct {
+        const char *small, *large, *refusal; /* NULL: nested */
+    } cases[] = {
+        {"z:x + x", "x * z + games", NULL},
+        {"g:z:x", "x * z * g", NULL},
+        {"g - 1", "g + x", NULL},
+        {"g", "x + g - 1", NULL},
+        {"x:g", "g / x", NULL},
+        {"g", "g:x + g:h", NULL},
+        {"games", "factor(games)", NULL},
+        {"log(games)", "x + C(games)", NULL},
+        {"x:I(games^2)", "x * factor(games)", NULL},
+        {"x", "I(2 * x) + z", "cannot tell"},
+        {"poly(x, 2, raw = TRUE)", "x + I(x^2) + z", "cannot tell"},
+        {"x:z", "x + z + g", "cannot tell"},
+        {"x", "x + z - 1", "cannot tell"},
+        {"g", "x:g + z", "cannot tell"},
+        {"h", "x + g + z", "\"h\", which"},
+        {"x + offset(z)", "x + g", "offset() terms"},
+        {"x", "x + g + offset(z)", "offset() terms"},
+        {"offset(z) + offset(log(games))", "x + offset(log(games)) + offset(z)",
+         NULL},
+    };
+    ng_frame *frame = frame_with_factors();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char small[128], large[128];
+        ng_nested t;
+        snprintf(small, sizeof small, "count ~ %s", cases[i].small);
+        snprintf(large, sizeof large, "count ~ %s", cases[i].large);
+        ng_model *s = fit_formula(frame, "poisson", small),
+                 *l = fit_formula(frame, "poisson", large);
+        if (cases[i].refusal) {
+            refuse(s, l, cases[i].refusal);
+        } else {
+            ng_status status = ng_glm_nested(s, l, &t);
+            ck_assert_msg(status == NG_OK, "%s: %s", small, ng_error(ctx));
+            ck_assert(t.drop >= 0 && t.df > 0);
+        }
+        ng_model_destroy(&s);
+        ng_model_destroy(&l);
+    }
+    ng_frame_destroy(&frame);
+}
+END_TEST
+
+/* Offsets by column, and data that only the responses tell apart. */
+START_TEST(nested_models_are_of_the_same_data) {
+    static const char *const families[] = {"negative-binomial", "poisson"};
+    world d;
+    make_world(&d);
+    ng_frame *frame = frame_of_world(&d);
+    d.count[3] += 1;
+    ng_frame *other = frame_of_world(&d);
+    for (size_t i = 0; i < 2; i++) {
+        ng_model *small = fit_formula(frame, families[i], "count ~ x - 1"),
+                 *large = fit_formula(other, families[i], "count ~ x + z - 1");
+        refuse(small, large, "same data");
+        ng_model_destroy(&small);
+        ng_model_destroy(&large);
+    }
+    ng_glm_options options = glm_options("poisson", NULL, NULL);
+    options.formula = "count ~ x";
+    options.offset = "z";
+    ng_model *shifted = fit_glm(frame, &options),
+             *plain = fit_formula(frame, "poisson", "count ~ x + games");
+    refuse(shifted, plain, "expected the same offset, found \"z\" and none");
+    ng_model_destroy(&shifted);
+    ng_model_destroy(&plain);
+    ng_frame_destroy(&frame);
+    ng_frame_destroy(&other);
+}
+END_TEST
+
 static void add(TCase *tests) {
     tcase_add_test(tests, poisson_residuals_by_hand);
+    tcase_add_test(tests, cook_of_a_beta_counts_the_coefficients_of_the_mean);
     tcase_add_test(tests, cook_is_what_leaving_out_moves);
     tcase_add_loop_test(tests, residuals_add_up, 0, MEAN_COUNT);
     tcase_add_test(tests, leverages_with_a_ridge);
@@ -332,6 +445,8 @@ static void add(TCase *tests) {
     tcase_add_test(tests, F_of_one_coefficient_is_t_squared);
     tcase_add_test(tests, deviances_and_likelihood_ratios);
     tcase_add_test(tests, models_that_are_not_nested);
+    tcase_add_test(tests, terms_within_others);
+    tcase_add_test(tests, nested_models_are_of_the_same_data);
 }
 
 int main(void) {

@@ -35,7 +35,7 @@ static void tear_down(void) {
     ck_assert_int_eq(rmdir(folder), 0);
 }
 
-static const char *path_of(const char *name) {
+static inline const char *path_of(const char *name) {
     static char path[4][128];
     static unsigned next;
     char *p = path[next++ % 4];
