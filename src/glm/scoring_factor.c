@@ -9,10 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-/* R's glm: a column of which less than this share of its norm is left beside
- * the earlier ones is aliased. */
-static const double ALIAS = 1e-11;
-
 ng_status ngi_factor_reserve(ngi_scoring *s) {
     ngi_scoring_factor *f = &s->factor;
     size_t d = s->dim;
@@ -171,7 +167,7 @@ ng_status ngi_factor_by_qr(ngi_scoring *s, const double *theta) {
         return NG_ENOMEM;
     ng_status status =
         ngi_weighted_qr(s->ctx, s->spec.rows, theta ? &roots : NULL, s->scale,
-                        s->held, ALIAS, f->L, aliased, &a);
+                        s->held, NGI_GLM_ALIAS, f->L, aliased, &a);
     choose_active(s);
     for (size_t i = 0; i < f->count; i++) {
         if (!aliased[f->active[i]])

@@ -13,6 +13,10 @@ typedef struct ngi_glm_roots {
     void *user;
 } ngi_glm_roots;
 
+/* R's glm: a column of which less than this share of its norm is left beside
+ * the earlier ones is aliased. */
+#define NGI_GLM_ALIAS 1e-11
+
 /* R of diag(root) X diag(scale) over the columns that are not held, in one
  * pass and O(width^2 + block) memory a worker.
  *

@@ -6,6 +6,10 @@
 #include "glm/scoring.h"
 #include "learner/model.h"
 
+/* A mean or probability this near the edge of its range is what separation
+ * looks like. */
+#define NGI_GLM_EDGE 1e-7
+
 /* What the first pass over the rows adds up. */
 typedef struct ngi_glm_totals {
     double weight, used; /* of the weights; rows whose weight is not 0 */

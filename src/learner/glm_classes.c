@@ -12,15 +12,11 @@
 #include <math.h>
 #include <string.h>
 
-/* R's glm: less than this share of a column's norm left beside the earlier
- * ones. */
-static const double ALIAS = 1e-11;
 /* Where rows x width^2 is above this, what is aliased is looked for only if
  * standard errors are wanted: they cost more. */
 static const double LARGE = 2e9;
 /* More coefficients than these have no dense covariance (8 GB). */
 enum { MOST_DENSE = 30000 };
-static const double EDGE = 1e-7;
 
 /* ---- The design without its aliased columns ---- */
 
@@ -66,8 +62,8 @@ static ng_status find_aliased(const ngi_glm_fit *fit, reduced *r) {
     ng_status status =
         r->kept && r->x && aliased && (R || !look) ? NG_OK : NG_ENOMEM;
     if (status == NG_OK && look)
-        status = ngi_weighted_qr(fit->ctx, rows, NULL, NULL, NULL, ALIAS, R,
-                                 aliased, &kept);
+        status = ngi_weighted_qr(fit->ctx, rows, NULL, NULL, NULL,
+                                 NGI_GLM_ALIAS, R, aliased, &kept);
     for (size_t j = 0; status == NG_OK && j < p; j++) {
         if (!aliased[j])
             r->kept[r->width++] = j;
@@ -123,7 +119,7 @@ static void add_probabilities(const class_pass *c, const ngi_glm_block *block,
             continue;
         w->deviance += 2 * weight * (log(sum) + most - w->eta[y * n + i]);
         w->right += best == y ? weight : 0;
-        w->extreme = w->extreme || w->p[best * n + i] > 1 - EDGE;
+        w->extreme = w->extreme || w->p[best * n + i] > 1 - NGI_GLM_EDGE;
     }
 }
 

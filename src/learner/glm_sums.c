@@ -6,9 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-/* A mean this near the edge of its range is what separation looks like. */
-static const double EDGE = 1e-7;
-
 typedef struct worker {
     double *eta, *loss, *mean, *probability, *work;
     ngi_glm_sums sums;
@@ -67,7 +64,8 @@ static void add_mean_row(const pass *p, const ngi_glm_block *block, size_t i,
         return;
     }
     s->right += w * (law->mean > 0.5 ? y : 1 - y);
-    s->extreme = s->extreme || law->mean < EDGE || law->mean > 1 - EDGE;
+    s->extreme =
+        s->extreme || law->mean < NGI_GLM_EDGE || law->mean > 1 - NGI_GLM_EDGE;
 }
 
 static void add_level_row(const pass *p, const ngi_glm_block *block, size_t i,
@@ -81,8 +79,8 @@ static void add_level_row(const pass *p, const ngi_glm_block *block, size_t i,
     s->log_likelihood -= w * loss;
     s->log_density -= w * loss;
     s->right += best == (size_t)block->y[i] ? w : 0;
-    s->extreme = s->extreme || probability[best] > 1 - EDGE ||
-                 probability[(size_t)block->y[i]] < EDGE;
+    s->extreme = s->extreme || probability[best] > 1 - NGI_GLM_EDGE ||
+                 probability[(size_t)block->y[i]] < NGI_GLM_EDGE;
 }
 
 static void add_sums(const ngi_glm_sums *from, ngi_glm_sums *to) {
@@ -158,7 +156,7 @@ ng_status ngi_glm_add_rows(const ngi_glm_point *point, ngi_glm_sums *out) {
     p.lowest = -HUGE_VAL;
     if (point->family->discrete ||
         ngi_separation_form_of(point->kernel) != NGI_SEPARATES_NEVER)
-        p.lowest = point->level > 0 ? EDGE * point->level : HUGE_VAL;
+        p.lowest = point->level > 0 ? NGI_GLM_EDGE * point->level : HUGE_VAL;
     ng_status status = reserve(point, &p);
     *out = (ngi_glm_sums){0};
     if (status == NG_OK)
