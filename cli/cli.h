@@ -218,8 +218,9 @@ int cli_show_net(ng_ctx *ctx, const cli_options *options);
 int cli_kl_net(ng_ctx *ctx, const cli_options *options);
 /* One field of CSV, quoted where it must be. */
 void cli_print_field(ng_writer *writer, const char *text);
-/* A prediction as CSV. */
-void cli_write_prediction(ng_writer *writer, const ng_prediction *p);
+/* A prediction as CSV; with a frame, each row's number in the data first. */
+void cli_write_prediction(ng_writer *writer, const ng_prediction *p,
+                          const ng_frame *frame);
 int cli_print_kl(const cli_options *options, double ab, double ba);
 
 #endif

@@ -57,8 +57,8 @@ static bool is_discrete(const char *family) {
            strcmp(family, "ordinal") == 0;
 }
 
-static int collect(const ng_model *model, const ng_prediction *table,
-                   diagnosis *d) {
+static int collect(const ng_model *model, const ng_frame *frame,
+                   const ng_prediction *table, diagnosis *d) {
     const ng_summary *s = ng_model_summary(model);
     size_t link = column_of(table, "link");
     size_t quantile = column_of(table, "quantile");
@@ -74,7 +74,7 @@ static int collect(const ng_model *model, const ng_prediction *table,
     if (!d->points)
         return cli_complain(CLI_RESOURCES, "out of memory");
     for (size_t i = 0; i < table->rows; i++) {
-        point p = {.row = i + 1,
+        point p = {.row = ng_frame_record(frame, i),
                    .link = value_of(table, i, link),
                    .residual = value_of(table, i, residual),
                    .spread = sqrt(fabs(value_of(table, i, spread))),
@@ -495,14 +495,14 @@ static int write_script(ng_ctx *ctx, const cli_options *options,
 }
 
 static int draw(ng_ctx *ctx, const cli_options *options, const ng_model *model,
-                const ng_prediction *residuals) {
+                const ng_frame *frame, const ng_prediction *residuals) {
     diagnosis d = {.count = 0};
     char *script = cli_beside(options->plot, ".gp");
     char *table = cli_beside(options->plot, ".tsv");
     int status = script && table ? CLI_DONE
                                  : cli_complain(CLI_RESOURCES, "out of memory");
     if (status == CLI_DONE)
-        status = collect(model, residuals, &d);
+        status = collect(model, frame, residuals, &d);
     if (status == CLI_DONE && d.count == 0)
         status = cli_complain(CLI_FAILED,
                               "%s: no residual is finite: there is nothing to "
@@ -534,11 +534,11 @@ int cli_diagnose(ng_ctx *ctx, const cli_options *options, const ng_model *model,
         status =
             cli_fail(ctx, ng_writer_open(ctx, options->residuals, &writer));
     if (status == CLI_DONE && writer) {
-        cli_write_prediction(writer, residuals);
+        cli_write_prediction(writer, residuals, frame);
         status = cli_fail(ctx, ng_writer_commit(&writer));
     }
     if (status == CLI_DONE && options->plot)
-        status = draw(ctx, options, model, residuals);
+        status = draw(ctx, options, model, frame, residuals);
     ng_prediction_destroy(&residuals);
     return status;
 }

@@ -46,7 +46,7 @@ static int write_prediction(ng_ctx *ctx, const char *path,
     int status = cli_fail(ctx, ng_writer_open(ctx, path ? path : "-", &writer));
     if (status != CLI_DONE)
         return status;
-    cli_write_prediction(writer, p);
+    cli_write_prediction(writer, p, NULL);
     return cli_fail(ctx, ng_writer_commit(&writer));
 }
 

@@ -53,7 +53,7 @@ static int name_width(const ng_summary *s) {
         size_t width = strlen(name);
         widest = width > widest ? width : widest;
     }
-    return widest > 40 ? 40 : (int)widest;
+    return widest > 60 ? 60 : (int)widest;
 }
 
 static bool is_glm(const ng_summary *s) {
@@ -173,6 +173,28 @@ static void print_head(const ng_summary *s) {
         printf("reference level \"%s\"\n", s->level[0]);
 }
 
+/* What is shown, where it is not what is usually shown. */
+static void print_kinds(const ng_summary *s) {
+#define NAME(name, key) key,
+    static const char *const ERRORS[] = {NG_STD_ERRORS_LIST(NAME) NULL};
+#undef NAME
+    bool usual = s->std_errors == NG_SE_EXPECTED || s->std_errors == NG_SE_NONE;
+    bool profile = s->intervals == NG_INTERVALS_PROFILE;
+    if (!is_glm(s) || (usual && !profile && !s->firth))
+        return;
+    printf("%s%s standard errors%s\n", s->firth ? "bias-reduced, " : "",
+           ERRORS[s->std_errors],
+           profile ? ", intervals of the profile likelihood" : "");
+}
+
+/* A number, or a dash where there is none. */
+static void print_number(const char *before, double x, int digits) {
+    if (isnan(x))
+        printf("%s-", before);
+    else
+        printf("%s%.*g", before, digits, x);
+}
+
 static void print_dispersion(const ng_summary *s) {
     static const char *const KINDS[] = {"Pearson", "deviance",
                                         "maximum likelihood"};
@@ -184,6 +206,7 @@ static void print_dispersion(const ng_summary *s) {
 
 static void print_table(const ng_summary *s) {
     print_head(s);
+    print_kinds(s);
     print_parameters(s);
     print_notes(s);
     putchar('\n');
@@ -192,8 +215,9 @@ static void print_table(const ng_summary *s) {
     else if (isfinite(s->theta))
         printf("theta %.7g, std.error %.5g\n", s->theta, s->theta_std_error);
     if (isfinite(s->deviance)) {
-        printf("deviance %.8g (null %.8g), residual df %.6g", s->deviance,
-               s->null_deviance, s->df_residual);
+        print_number("deviance ", s->deviance, 8);
+        print_number(" (null ", s->null_deviance, 8);
+        print_number("), residual df ", s->df_residual, 6);
         print_dispersion(s);
     }
     if (s->l2 > 0)
@@ -201,9 +225,11 @@ static void print_table(const ng_summary *s) {
                s->l2);
     /* A stream that is stopped is not looked at again. */
     if (!isnan(s->log_likelihood) || s->stop != NG_STOPPED) {
-        printf("log-likelihood %.10g, AIC %.8g, BIC %.8g\n", s->log_likelihood,
-               s->aic, s->bic);
-        printf("loss %.8g nats per example", s->loss);
+        print_number("log-likelihood ", s->log_likelihood, 10);
+        print_number(", AIC ", s->aic, 8);
+        print_number(", BIC ", s->bic, 8);
+        print_number("\nloss ", s->loss, 8);
+        printf(" nats per example");
         if (isfinite(s->accuracy))
             printf(", accuracy %.4f", s->accuracy);
         putchar('\n');

@@ -17,7 +17,10 @@ void cli_print_field(ng_writer *writer, const char *text) {
     ng_writer_bytes(writer, "\"", 1);
 }
 
-void cli_write_prediction(ng_writer *writer, const ng_prediction *p) {
+void cli_write_prediction(ng_writer *writer, const ng_prediction *p,
+                          const ng_frame *frame) {
+    if (frame)
+        ng_writer_print(writer, "row,");
     for (size_t j = 0; j < p->columns; j++) {
         if (j)
             ng_writer_bytes(writer, ",", 1);
@@ -25,6 +28,8 @@ void cli_write_prediction(ng_writer *writer, const ng_prediction *p) {
     }
     ng_writer_print(writer, p->best ? ",class\n" : "\n");
     for (size_t i = 0; i < p->rows; i++) {
+        if (frame)
+            ng_writer_print(writer, "%zu,", ng_frame_record(frame, i));
         for (size_t j = 0; j < p->columns; j++)
             ng_writer_print(writer, "%s%.17g", j ? "," : "",
                             p->values[i * p->columns + j]);
@@ -79,7 +84,7 @@ int cli_predict(const cli_options *options) {
             cli_fail(ctx, ng_writer_open(ctx, options->out ? options->out : "-",
                                          &writer));
     if (status == CLI_DONE) {
-        cli_write_prediction(writer, prediction);
+        cli_write_prediction(writer, prediction, NULL);
         status = cli_fail(ctx, ng_writer_commit(&writer));
     }
     ng_prediction_destroy(&prediction);

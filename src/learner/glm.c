@@ -6,6 +6,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 void ng_glm_options_init(ng_glm_options *options) {
@@ -225,10 +226,28 @@ static ng_status make_design(const ngi_table *table,
     return ngi_model_set_formula(model);
 }
 
+/* An order by bytes is hardly ever the one that was meant. */
+static ng_status warn_of_order(const ng_glm_options *options, ng_model *model) {
+    const ngi_levels *levels = &model->levels;
+    char *end = NULL;
+    if (!model->extras || !model->glm->has_levels || options->levels)
+        return NG_OK;
+    strtod(levels->name[0], &end);
+    if (*end == '\0' && end != levels->name[0])
+        return NG_OK;
+    return ngi_model_warn(model,
+                          "the levels of \"%s\" are ordered by their bytes, "
+                          "\"%s\" first and \"%s\" last; name them in order "
+                          "if that is not meant",
+                          model->target, levels->name[0],
+                          levels->name[levels->count - 1]);
+}
+
 static ng_status init_family(const ng_glm_options *options, ng_model *model) {
     const ngi_glm_family *family = model->glm;
     model->summary.power = options->power;
     ngi_model_measure(model);
+    NG_TRY(warn_of_order(options, model));
     if (!family->core)
         return NG_OK;
     size_t size = family->has_levels ? model->levels.count : 1;

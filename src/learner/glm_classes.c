@@ -213,42 +213,99 @@ static void add_penalty(const double *ridge, double total, size_t p,
     }
 }
 
-/* Blocks below the diagonal are whole; within those on it, both triangles. */
-static ng_status covariance(const ngi_glm_fit *fit, const ngi_glm_rows *rows,
-                            const double *theta, const double *ridge, double *C,
-                            double *effective) {
-    size_t levels = fit->model->levels.count, p = rows->width;
-    size_t d = (levels - 1) * p;
-    double total = rows->total_weight;
-    class_worker ignored;
-    ngi_null_space null_space;
-    NG_TRY(run_pass(fit->ctx, rows, levels, theta, SUM_FISHER, &ignored, C));
-    if (fit->options->l2 > 0)
-        add_penalty(ridge, total, p, levels, C);
-    NG_TRY(ngi_invert_information(fit->ctx, d, C, &null_space));
-    *effective = (double)(d - null_space.count);
-    ngi_free(fit->ctx, null_space.vector);
-    for (size_t k = 0; fit->options->l2 > 0 && k + 1 < levels; k++) {
-        for (size_t l = 0; l + 1 < levels; l++) {
-            double share = (k == l) - 1 / (double)levels;
-            for (size_t j = 0; j < p; j++)
-                *effective -=
-                    total * ridge[j] * share * C[(k * p + j) * d + l * p + j];
+/* The rows and columns of S that count, as a matrix of their own. */
+static void compress(size_t d, const size_t *index, size_t count, double *S) {
+    for (size_t a = 0; a < count; a++) {
+        for (size_t b = 0; b <= a; b++)
+            S[a * count + b] = S[index[a] * d + index[b]];
+    }
+}
+
+/* And back: zeros elsewhere. From the end, for it is done in place. */
+static void expand(size_t d, const size_t *index, size_t count, double *S) {
+    memset(S + count * count, 0, (d * d - count * count) * sizeof *S);
+    for (size_t a = count; a-- > 0;) {
+        for (size_t b = count; b-- > 0;) {
+            double value = S[a * count + b];
+            S[a * count + b] = 0;
+            S[index[a] * d + index[b]] = value;
         }
     }
-    if (fit->options->std_errors != NG_SE_ROBUST)
-        return NG_OK;
+}
+
+/* The middle of the sandwich around C (count x count). */
+static ng_status add_sandwich(const ngi_glm_fit *fit, const ngi_glm_rows *rows,
+                              const double *theta, const size_t *index,
+                              size_t count, double *C) {
+    size_t levels = fit->model->levels.count, d = (levels - 1) * rows->width;
+    class_worker ignored;
     double *B = ngi_alloc(fit->ctx, 2 * d, d * sizeof *B);
     if (!B)
         return NG_ENOMEM;
+    double *out = B + d * d;
     ng_status status =
         run_pass(fit->ctx, rows, levels, theta, SUM_SCORES, &ignored, B);
     if (status == NG_OK) {
-        ngi_mirror(d, B);
-        status = ngi_transform_covariance(fit->ctx, d, d, C, B, B + d * d);
-        memcpy(C, B + d * d, d * d * sizeof *C);
+        compress(d, index, count, B);
+        ngi_mirror(count, B);
+        status = ngi_transform_covariance(fit->ctx, count, count, C, B, out);
+        memcpy(C, out, count * count * sizeof *C);
     }
     ngi_free(fit->ctx, B);
+    return status;
+}
+
+/* What of the trace of the penalised inverse the ridge takes away. */
+static double penalised_share(const ngi_glm_fit *fit, const ngi_glm_rows *rows,
+                              const double *ridge, const double *C) {
+    size_t levels = fit->model->levels.count, p = rows->width;
+    size_t d = (levels - 1) * p;
+    double sum = 0;
+    for (size_t k = 0; k + 1 < levels; k++) {
+        for (size_t l = 0; l + 1 < levels; l++) {
+            double share = (k == l) - 1 / (double)levels;
+            for (size_t j = 0; j < p; j++)
+                sum += rows->total_weight * ridge[j] * share *
+                       C[(k * p + j) * d + l * p + j];
+        }
+    }
+    return sum;
+}
+
+/* Over the parameters that have a finite estimate: towards the maximum the
+ * information on the others, and what they share with these, vanishes.
+ * `infinite` NULL: all have one. */
+static ng_status covariance(const ngi_glm_fit *fit, const ngi_glm_rows *rows,
+                            const double *theta, const double *ridge,
+                            const bool *infinite, double *C,
+                            double *effective) {
+    size_t levels = fit->model->levels.count, p = rows->width;
+    size_t d = (levels - 1) * p, count = 0;
+    class_worker ignored;
+    ngi_null_space null_space;
+    ng_status status;
+    size_t *index = ngi_alloc(fit->ctx, d, sizeof *index);
+    if (!index)
+        return NG_ENOMEM;
+    for (size_t i = 0; i < d; i++) {
+        if (!infinite || !infinite[i])
+            index[count++] = i;
+    }
+    NG_TRY_GOTO(
+        run_pass(fit->ctx, rows, levels, theta, SUM_FISHER, &ignored, C));
+    if (fit->options->l2 > 0)
+        add_penalty(ridge, rows->total_weight, p, levels, C);
+    compress(d, index, count, C);
+    NG_TRY_GOTO(ngi_invert_information(fit->ctx, count, C, &null_space));
+    *effective = (double)(d - null_space.count);
+    ngi_free(fit->ctx, null_space.vector);
+    if (fit->options->std_errors == NG_SE_ROBUST)
+        NG_TRY_GOTO(add_sandwich(fit, rows, theta, index, count, C));
+    expand(d, index, count, C);
+    if (fit->options->l2 > 0)
+        *effective -= penalised_share(fit, rows, ridge, C);
+fail:
+    ngi_free(fit->ctx, index);
     return status;
 }
 
@@ -315,14 +372,52 @@ static void fill_summary(const ngi_glm_fit *fit, const reduced *r,
     }
 }
 
+/* Whether the levels separate; what was found is the caller's to clear. */
+static ng_status find_separation(ngi_glm_fit *fit, const ngi_glm_rows *rows,
+                                 const double *theta, bool extreme,
+                                 ngi_separation *found) {
+    ng_summary *s = &fit->model->summary;
+    ngi_separation_spec spec = {.rows = rows,
+                                .form = NGI_SEPARATES_CLASSES,
+                                .levels = fit->model->levels.count,
+                                .theta = theta};
+    *found = (ngi_separation){.kind = NG_SEPARATION_NONE};
+    if (fit->options->l2 > 0 || s->stop == NG_STOPPED ||
+        (s->converged && !extreme))
+        return NG_OK;
+    NG_TRY(ngi_separation_find(fit->ctx, &spec, found));
+    s->separation = found->kind;
+    if (found->kind == NG_SEPARATION_NONE)
+        return NG_OK;
+    s->converged = 0;
+    s->stop = NG_SEPARATED;
+    return NG_OK;
+}
+
+static void mark_infinite(ng_model *model, const reduced *r, size_t p,
+                          const ngi_separation *found) {
+    for (size_t a = 0; a < model->outputs * r->width; a++) {
+        ng_parameter *at =
+            &model->parameter[a / r->width * p + r->kept[a % r->width]];
+        if (!found->infinite[a])
+            continue;
+        at->infinite = found->direction[a] < 0 ? -1 : 1;
+        at->std_error = at->statistic = at->p_value = at->lower = at->upper =
+            (double)NAN;
+    }
+}
+
 static ng_status conclude(ngi_glm_fit *fit, const ngi_glm_rows *rows,
                           const reduced *r, const double *theta,
-                          const double *ridge, class_worker *sums) {
+                          const double *ridge) {
     ng_model *model = fit->model;
     size_t d = model->outputs * fit->data.rows.width;
     size_t kept = model->outputs * r->width;
     bool dense = fit->options->std_errors != NG_SE_NONE;
+    ngi_separation found = {.kind = NG_SEPARATION_NONE};
+    class_worker sums;
     double *C = NULL;
+    ng_status status;
     if (dense && d > MOST_DENSE)
         return ngi_fail(fit->ctx, NG_EUSAGE,
                         "%zu coefficients are too many for standard errors; "
@@ -330,55 +425,26 @@ static ng_status conclude(ngi_glm_fit *fit, const ngi_glm_rows *rows,
                         d);
     NG_TRY(ngi_model_allocate(model, d, d, dense));
     NG_TRY(run_pass(fit->ctx, rows, model->levels.count, theta, SUM_LIKELIHOOD,
-                    sums, NULL));
-    fill_summary(fit, r, sums);
+                    &sums, NULL));
+    fill_summary(fit, r, &sums);
+    NG_TRY(find_separation(fit, rows, theta, sums.extreme, &found));
+    bool separates = found.kind != NG_SEPARATION_NONE;
     if (dense) {
         C = ngi_alloc(fit->ctx, kept, kept * sizeof *C);
-        if (!C)
-            return NG_ENOMEM;
+        status = C ? covariance(fit, rows, theta, ridge,
+                                separates ? found.infinite : NULL, C,
+                                &model->summary.df_effective)
+                   : NG_ENOMEM;
+        if (status != NG_OK)
+            goto fail;
     }
-    ng_status status = dense ? covariance(fit, rows, theta, ridge, C,
-                                          &model->summary.df_effective)
-                             : NG_OK;
-    if (status == NG_OK)
-        status = fill_parameters(fit, r, theta, C);
+    NG_TRY_GOTO(fill_parameters(fit, r, theta, C));
+    if (separates)
+        mark_infinite(model, r, fit->data.rows.width, &found);
+fail:
+    ngi_separation_clear(fit->ctx, &found);
     ngi_free(fit->ctx, C);
     return status;
-}
-
-static ng_status find_separation(ngi_glm_fit *fit, const ngi_glm_rows *rows,
-                                 const reduced *r, const double *theta,
-                                 bool extreme) {
-    ng_model *model = fit->model;
-    ng_summary *s = &model->summary;
-    size_t p = fit->data.rows.width;
-    ngi_separation_spec spec = {.rows = rows,
-                                .form = NGI_SEPARATES_CLASSES,
-                                .levels = model->levels.count,
-                                .theta = theta};
-    ngi_separation found;
-    if (fit->options->l2 > 0 || s->stop == NG_STOPPED ||
-        (s->converged && !extreme))
-        return NG_OK;
-    NG_TRY(ngi_separation_find(fit->ctx, &spec, &found));
-    s->separation = found.kind;
-    if (found.kind != NG_SEPARATION_NONE) {
-        s->converged = 0;
-        s->stop = NG_SEPARATED;
-    }
-    for (size_t a = 0;
-         found.kind != NG_SEPARATION_NONE && a < model->outputs * r->width;
-         a++) {
-        ng_parameter *at =
-            &model->parameter[a / r->width * p + r->kept[a % r->width]];
-        at->infinite =
-            found.infinite[a] ? (found.direction[a] < 0 ? -1 : 1) : 0;
-        if (at->infinite)
-            at->std_error = at->statistic = at->p_value = at->lower =
-                at->upper = (double)NAN;
-    }
-    ngi_separation_clear(fit->ctx, &found);
-    return NG_OK;
 }
 
 /* ---- The fit ---- */
@@ -419,10 +485,8 @@ static ng_status fit_reduced(ngi_glm_fit *fit, reduced *r) {
     const ng_glm_options *options = fit->options;
     size_t outputs = fit->model->outputs;
     ngi_glm_rows rows = fit->data.rows;
-    class_worker sums;
     /* By default matrix-free; dense where that is asked for by name. */
     bool scores = ngi_glm_scores(&options->fit) && !options->fit.metric;
-    ng_status status = NG_OK;
     rows.width = scores ? r->width : fit->data.rows.width;
     rows.each = each_reduced;
     rows.state = r;
@@ -433,14 +497,11 @@ static ng_status fit_reduced(ngi_glm_fit *fit, reduced *r) {
     for (size_t j = fit->model->design->intercept; j < rows.width; j++)
         fit->ridge[j] = options->l2;
     start(fit, rows.width, fit->theta);
-    NG_TRY_GOTO(scores ? run(fit, &rows, fit->ridge, fit->theta)
-                       : run_method(fit, r));
+    NG_TRY(scores ? run(fit, &rows, fit->ridge, fit->theta)
+                  : run_method(fit, r));
     ngi_model_record_run(fit->model, &fit->report);
-    NG_TRY_GOTO(conclude(fit, &rows, r, fit->theta, fit->ridge, &sums));
-    NG_TRY_GOTO(find_separation(fit, &rows, r, fit->theta, sums.extreme));
-    status = ngi_glm_add_warnings(fit->model);
-fail:
-    return status;
+    NG_TRY(conclude(fit, &rows, r, fit->theta, fit->ridge));
+    return ngi_glm_add_warnings(fit->model);
 }
 
 ng_status ngi_glm_fit_classes(ngi_glm_fit *fit) {

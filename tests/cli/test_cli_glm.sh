@@ -243,11 +243,11 @@ expect race_of_two 2 \
 succeed residuals glm data.csv --formula 'count ~ x + group' \
     --family poisson --residuals rows.csv
 check residuals_header [ "$(head -n 1 rows.csv)" = \
-    'fitted,link,response,pearson,deviance,quantile,std_pearson,std_deviance,leverage,cook' ]
+    'row,fitted,link,response,pearson,deviance,quantile,std_pearson,std_deviance,leverage,cook' ]
 check residuals_rows [ "$(wc -l <rows.csv)" -eq 13 ]
 # Leverages add up to the coefficients.
 check leverages_add_up awk -F, \
-    'NR > 1 {sum += $9} END {exit !(sum > 4 - 1e-9 && sum < 4 + 1e-9)}' rows.csv
+    'NR > 1 {sum += $10} END {exit !(sum > 4 - 1e-9 && sum < 4 + 1e-9)}' rows.csv
 expect residuals_over_the_data 2 \
     '--residuals and DATA are the same file: expected another name' \
     glm data.csv --formula 'y ~ x' --family gaussian --residuals data.csv

@@ -349,6 +349,39 @@ START_TEST(a_rank_deficient_design_warns) {
 }
 END_TEST
 
+/* Where a third level stands apart, the other two are as if it were not there:
+ * their contrast has the binomial's estimates and standard errors, whichever
+ * level is the reference. */
+START_TEST(a_separated_level_leaves_the_others_alone) {
+    static const char *const names[] = {"x", "y"};
+    static const char *const order[][3] = {{"a", "b", "c"}, {"a", "c", "b"}};
+    const char *csv = "x,y\n1,a\n2,a\n3,b\n4,a\n5,b\n6,b\n2.5,b\n4.5,a\n"
+                      "90,c\n91,c\n95,c\n";
+    const char *two = "x,y\n1,a\n2,a\n3,b\n4,a\n5,b\n6,b\n2.5,b\n4.5,a\n";
+    ng_frame *all = frame_of_text(csv, "y"), *pair = frame_of_text(two, "y");
+    ng_glm_options options = glm_options("binomial", NULL, "y");
+    options.features = names;
+    options.feature_count = 1;
+    ng_model *binomial = fit_glm(pair, &options);
+    options.family = "multinomial";
+    for (int k = 0; k < 2; k++) {
+        options.levels = order[k];
+        options.level_count = 3;
+        ng_model *model = fit_glm(all, &options);
+        ck_assert_int_ne(ng_model_summary(model)->separation,
+                         NG_SEPARATION_NONE);
+        const ng_parameter *p = parameter(model, "x", "b");
+        check_relative("estimate", p->estimate, estimate(binomial, 1), 1e-6);
+        check_relative("std_error", p->std_error, std_error(binomial, 1), 1e-6);
+        ck_assert(isnan(parameter(model, "x", "c")->std_error));
+        ng_model_destroy(&model);
+    }
+    ng_model_destroy(&binomial);
+    ng_frame_destroy(&all);
+    ng_frame_destroy(&pair);
+}
+END_TEST
+
 START_TEST(separable_classes_warn) {
     static const char *const names[] = {"x", "y"};
     static const double x[] = {1, 2, 3, 4, 5, 6}, y[] = {0, 0, 0, 1, 1, 1};
@@ -418,6 +451,7 @@ static void add(TCase *tests) {
                         every_optimizer_and_metric_finds_the_same_estimates, 0,
                         WAY_COUNT);
     tcase_add_test(tests, a_rank_deficient_design_warns);
+    tcase_add_test(tests, a_separated_level_leaves_the_others_alone);
     tcase_add_test(tests, separable_classes_warn);
     tcase_add_test(tests, a_stopped_run_leaves_a_model);
 }
