@@ -227,6 +227,12 @@ ng_status ngi_levels_order(ng_ctx *ctx, const char *source, const char *column,
         known -= i >= levels->count || !same_level(levels->name[i], order[i]);
     if (known == count && count == levels->count)
         return NG_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (!ngi_levels_put_first(levels, order[i]))
+            return ngi_fail(ctx, NG_EDATA,
+                            "%s: column \"%s\" has no level \"%s\"", source,
+                            column, ngi_show_string(order[i]).text);
+    }
     return ngi_fail(ctx, NG_EDATA,
                     "%s: column \"%s\": expected an order of all its %zu "
                     "levels, each once",
