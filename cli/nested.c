@@ -37,6 +37,18 @@ static void print_table(const char *const path[2], const char *const formula[2],
         printf("F at the dispersion of model 2, %.6g\n", t->dispersion);
 }
 
+/* Who asked for robust errors does not trust the model's own. */
+static void warn_of_robust(ng_model *const *model) {
+    for (int i = 0; i < 2; i++) {
+        ng_std_errors kind = ng_model_summary(model[i])->std_errors;
+        if (kind < NG_SE_ROBUST || kind > NG_SE_HC3)
+            continue;
+        fprintf(stderr, "natgrad: warning: the test takes the models at their "
+                        "word; robust standard errors do not enter it\n");
+        return;
+    }
+}
+
 int cli_nested(const cli_options *options) {
     ng_ctx *ctx = NULL;
     ng_model *model[2] = {NULL, NULL};
@@ -60,6 +72,7 @@ int cli_nested(const cli_options *options) {
                                options->positional[1 - first]};
         const char *formula[2] = {ng_model_summary(model[first])->formula,
                                   ng_model_summary(model[1 - first])->formula};
+        warn_of_robust(model);
         if (options->json)
             status = print_json(path, &table);
         else
