@@ -2,6 +2,8 @@
  * its body, so that every worker finds its chunks without asking another. What
  * is packed is unpacked by one and cut after the last line that fits. */
 #include "data/csv_chunks.h"
+
+#include "data/array.h"
 #include "data/csv_lines.h"
 #include "data/text.h"
 
@@ -44,7 +46,9 @@ static ng_status find_header(ngi_chunks *c, bool *plain) {
         line_end = memchr(c->header + c->header_size, '\n', got);
         c->header_size += got;
     }
-    *plain = line_end != NULL;
+    *plain = line_end != NULL &&
+             ngi_array_recognize((const unsigned char *)c->header,
+                                 c->header_size) != NG_ARRAY_NPY;
     if (line_end)
         c->body = c->header_size = (size_t)(line_end - c->header) + 1;
     return NG_OK;

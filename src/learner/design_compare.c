@@ -80,10 +80,12 @@ static bool is_held(const comparison *c, const ngi_piece *piece,
     for (size_t k = 0; k < outer->pieces; k++) {
         const ngi_piece *other = piece_of(c->outer, outer, k);
         const ngi_source *holder = source_of(c->outer, other);
-        const ngi_variable *variable = &c->outer->variable[holder->variable];
-        if (holder->degree
+        bool held =
+            holder->degree
                 ? source->degree && c->same[piece->source] == other->source
-                : reads_only(c->inner, source, variable->column))
+                : reads_only(c->inner, source,
+                             c->outer->variable[holder->variable].column);
+        if (held)
             return true;
     }
     return false;

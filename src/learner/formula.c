@@ -345,7 +345,8 @@ static ng_status parse_dot(parser *p) {
     if (!p->dot->known)
         return ngi_reader_fail(&p->reader, "the names of columns");
     NG_TRY(ngi_reader_advance(&p->reader));
-    bool bare = (before == '~' || before == '+' || before == '(') &&
+    /* A plus before it may be a sign: "f:g/+.". */
+    bool bare = (before == '~' || before == '(') &&
                 (kind(p) == '+' || kind(p) == '-' || kind(p) == ')' ||
                  kind(p) == NGI_TOKEN_END);
     if (!bare)
