@@ -342,6 +342,17 @@ static void start(ngi_chunks *c) {
     }
 }
 
+/* What the workers' passes came to. */
+static ng_status finish(const ngi_chunks *c, ng_status status, bool *whole) {
+    *whole = !atomic_load(&c->stop);
+    for (size_t i = 0; i < c->workers && status == NG_OK; i++)
+        status = c->worker[i].status;
+    if (status == NG_OK && ngi_cancelled(c->ctx))
+        return ngi_fail(c->ctx, NG_ECANCELLED, "%s: reading cancelled",
+                        ngi_input_source(c->input));
+    return status;
+}
+
 ng_status ngi_chunks_each(ngi_chunks *c, const ngi_chunks_walk *walk,
                           bool *whole) {
     task t = {.chunks = c, .walk = walk};
@@ -351,13 +362,7 @@ ng_status ngi_chunks_each(ngi_chunks *c, const ngi_chunks_walk *walk,
     start(c);
     ng_status status = walk_any(&t);
     freelocale(t.locale);
-    *whole = !atomic_load(&c->stop);
-    for (size_t i = 0; i < c->workers && status == NG_OK; i++)
-        status = c->worker[i].status;
-    if (status == NG_OK && ngi_cancelled(c->ctx))
-        return ngi_fail(c->ctx, NG_ECANCELLED, "%s: reading cancelled",
-                        ngi_input_source(c->input));
-    return status;
+    return finish(c, status, whole);
 }
 
 /* ---- Counting ---- */
@@ -411,14 +416,7 @@ static void count_worker(void *user, size_t worker) {
 
 ng_status ngi_chunks_count(ngi_chunks *c, size_t *lines, bool *whole) {
     count job = {c, lines};
-    ng_status status = NG_OK;
     start(c);
     ngi_parallel(c->ctx, count_worker, &job);
-    *whole = !atomic_load(&c->stop);
-    for (size_t i = 0; i < c->workers && status == NG_OK; i++)
-        status = c->worker[i].status;
-    if (status == NG_OK && ngi_cancelled(c->ctx))
-        return ngi_fail(c->ctx, NG_ECANCELLED, "%s: reading cancelled",
-                        ngi_input_source(c->input));
-    return status;
+    return finish(c, NG_OK, whole);
 }

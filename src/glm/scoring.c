@@ -166,10 +166,9 @@ static ng_status factor_singular(run *r) {
 
 /* Scales were taken from a share of the rows; the rest may hold a number that
  * is larger beyond all measure. */
-static ng_status look_again(run *r, bool *changed) {
+static ng_status look_again(run *r) {
     ngi_scoring *s = r->s;
-    *changed = !s->scales_known && !ngi_all_finite(s->dim * s->dim, s->F);
-    if (!*changed)
+    if (s->scales_known || ngi_all_finite(s->dim * s->dim, s->F))
         return NG_OK;
     NG_TRY(ngi_scoring_scales(s, 1));
     return refresh(r, NGI_FORM_DOUBLE);
@@ -177,7 +176,6 @@ static ng_status look_again(run *r, bool *changed) {
 
 static ng_status factor(run *r) {
     ngi_scoring *s = r->s;
-    bool again;
     find_bounds(r);
     if (r->factored)
         return NG_OK;
@@ -198,7 +196,7 @@ static ng_status factor(run *r) {
         s->exact = true;
         NG_TRY(refresh(r, NGI_FORM_DOUBLE));
     }
-    NG_TRY(look_again(r, &again));
+    NG_TRY(look_again(r));
     r->factored = ngi_factor_make(s, s->F, LEAST_PIVOT);
     if (!r->factored)
         return factor_singular(r);

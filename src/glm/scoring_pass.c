@@ -3,6 +3,7 @@
 
 #include "glm/refine.h"
 #include "numerics/linalg.h"
+#include "numerics/linalg_single.h"
 
 #include <math.h>
 #include <string.h>

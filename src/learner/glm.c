@@ -280,6 +280,8 @@ static ng_status prepare(ngi_glm_fit *fit) {
     model->glm->kernel(&model->family, model->links[0], options->power,
                        model->levels.count, &fit->kernel);
     model->pilot = pilot_dispersion(fit);
+    const ngi_glm_totals *t = &fit->data.totals;
+    model->response = (ngi_model_response){t->weight, t->mean, t->spread};
     fit->theta = ngi_alloc(fit->ctx, dim, sizeof *fit->theta);
     fit->ridge = ngi_alloc(fit->ctx, width, sizeof *fit->ridge);
     if (!fit->theta || !fit->ridge)

@@ -64,11 +64,6 @@ ng_status ngi_glm_bad_row(const ngi_glm_data *data, size_t row,
                           const char *column, const char *expected,
                           double found);
 
-/* Rows as arrays for methods that hold them: X (rows x width, row-major), y,
- * and where they are not NULL weight and offset. */
-ng_status ngi_glm_collect(const ngi_glm_data *data, double *X, double *y,
-                          double *weight, double *offset);
-
 /* A fit under way. */
 typedef struct ngi_glm_fit {
     ng_ctx *ctx;

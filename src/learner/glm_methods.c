@@ -17,31 +17,18 @@ typedef struct arrays {
 
 /* ---- Collecting ---- */
 
-typedef struct collection {
-    size_t width;
-    double *X, *y, *weight, *offset;
-} collection;
-
 static void collect(void *user, size_t worker, const ngi_glm_block *block) {
-    const collection *c = user;
+    const arrays *a = user;
     size_t first = block->first;
     (void)worker;
     for (size_t i = 0; i < block->count; i++) {
-        double *row = c->X + (first + i) * c->width;
-        for (size_t j = 0; j < c->width; j++)
+        double *row = a->X + (first + i) * a->p;
+        for (size_t j = 0; j < a->p; j++)
             row[j] = block->x[j][i];
-        c->y[first + i] = block->y[i];
-        if (c->weight)
-            c->weight[first + i] = block->weight ? block->weight[i] : 1;
-        if (c->offset)
-            c->offset[first + i] = block->offset ? block->offset[i] : 0;
+        a->y[first + i] = block->y[i];
+        a->weight[first + i] = block->weight ? block->weight[i] : 1;
+        a->offset[first + i] = block->offset ? block->offset[i] : 0;
     }
-}
-
-ng_status ngi_glm_collect(const ngi_glm_data *data, double *X, double *y,
-                          double *weight, double *offset) {
-    collection c = {data->rows.width, X, y, weight, offset};
-    return data->rows.each(&data->rows, 1, collect, &c);
 }
 
 static ng_status fill_arrays(const ngi_glm_fit *fit, arrays *a) {
@@ -57,7 +44,7 @@ static ng_status fill_arrays(const ngi_glm_fit *fit, arrays *a) {
     a->offset = a->weight + a->n;
     a->scale = a->shift + a->p;
     a->ridge = a->scale + a->p;
-    return ngi_glm_collect(&fit->data, a->X, a->y, a->weight, a->offset);
+    return fit->data.rows.each(&fit->data.rows, 1, collect, a);
 }
 
 /* ---- Standardising ---- */

@@ -88,11 +88,9 @@ fail:
 
 ng_status ngi_glm_start(ngi_glm_fit *fit) {
     const ngi_glm_data *data = &fit->data;
-    ng_model *model = fit->model;
+    const ng_model *model = fit->model;
     double loss, *theta = fit->theta;
     bool offset = data->offset != SIZE_MAX || model->design->has_offset;
-    model->response = (ngi_model_response){
-        data->totals.weight, data->totals.mean, data->totals.spread};
     constant_start(data, &fit->kernel, theta);
     /* A constant mean within the range of y is in every link's domain. */
     if (model->design->intercept && !offset && theta[0] != 0)

@@ -1,7 +1,8 @@
 /* Fitted models: making, naming, releasing. */
 #include "learner/model.h"
 
-#include <ctype.h>
+#include "learner/formula_reader.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,34 +81,28 @@ ng_status ngi_model_set_name(ng_model *model, size_t i, const char *term,
     return p->term && (p->level || !level) ? NG_OK : NG_ENOMEM;
 }
 
-/* Whether a formula can name the column as it stands; bytes above ASCII are
- * letters to it. */
-static bool is_plain(const char *name) {
-    bool plain = !isdigit((unsigned char)*name);
-    for (; *name; name++)
-        plain = plain && (isalnum((unsigned char)*name) || *name == '.' ||
-                          *name == '_' || (unsigned char)*name >= 0x80);
-    return plain;
-}
-
 ng_status ngi_model_set_formula(ng_model *model) {
     const ngi_design *design = model->design;
     const char *right = design->formula;
-    /* Without a left side of its own it begins with its tilde. */
-    bool bare = design->response == NGI_RESPONSE_NONE;
-    const char *target = bare && model->target ? model->target : "";
-    const char *quote = !bare || !*target || is_plain(target) ? "" : "`";
-    size_t size = strlen(target) + strlen(right) + sizeof "`` ~ ";
-    ngi_free(model->ctx, model->formula);
-    model->formula = ngi_alloc(model->ctx, size, 1);
-    if (!model->formula)
-        return NG_ENOMEM;
-    if (*target) /* "~a" and "~ a" alike */
-        snprintf(model->formula, size, "%s%s%s ~ %s", quote, target, quote,
-                 right + 1 + strspn(right + 1, " "));
-    else
-        snprintf(model->formula, size, "%s", right);
-    return NG_OK;
+    ngi_reader writer = {.ctx = model->ctx};
+    ng_status status = NG_OK;
+    /* Without a left side of its own it begins with its tilde, "~a" and "~ a"
+     * alike. */
+    if (design->response == NGI_RESPONSE_NONE && model->target) {
+        status = ngi_reader_write_name(&writer, model->target);
+        if (status == NG_OK)
+            status = ngi_reader_write(&writer, " ~ ");
+        right += 1 + strspn(right + 1, " ");
+    }
+    if (status == NG_OK)
+        status = ngi_reader_write(&writer, right);
+    if (status == NG_OK) {
+        ngi_free(model->ctx, model->formula);
+        model->formula = writer.canonical;
+        writer.canonical = NULL;
+    }
+    ngi_reader_clear(&writer);
+    return status;
 }
 
 ng_status ngi_model_warn(ng_model *model, const char *format, ...) {

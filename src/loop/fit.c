@@ -26,22 +26,15 @@ static const ngi_rule *const RULES[] = {[NG_NATURAL] = NULL,
 
 /* ---- The clock ---- */
 
-static double seconds_between(struct timespec a, struct timespec b) {
-    return (double)(b.tv_sec - a.tv_sec) +
-           1e-9 * (double)(b.tv_nsec - a.tv_nsec);
-}
-
 void ngi_clock_start(ng_fit *fit) {
-    clock_gettime(CLOCK_MONOTONIC, &fit->started);
+    fit->started = ngi_seconds();
     fit->clock_runs = true;
 }
 
 void ngi_clock_stop(ng_fit *fit) {
-    struct timespec now;
     if (!fit->clock_runs)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    fit->report.seconds += seconds_between(fit->started, now);
+    fit->report.seconds += ngi_seconds() - fit->started;
     fit->clock_runs = false;
 }
 

@@ -6,8 +6,6 @@
 #include "base/base.h"
 #include "natgrad/fit.h"
 
-#include <time.h>
-
 /* A first-order method: a direction from the gradient and a memory of two
  * vectors, zero at the start. */
 typedef struct ngi_rule {
@@ -56,7 +54,7 @@ struct ng_fit {
     double last_decrement;
     double steepest; /* largest |gradient| so far */
     ng_report report;
-    struct timespec started;
+    double started; /* by ngi_seconds */
     bool clock_runs;
 };
 

@@ -76,12 +76,6 @@ void ngi_syrk_columns(size_t p, size_t n, const double *A, size_t lda,
                 (int)lda, 1.0, C, (int)ldc);
 }
 
-void ngi_syrk_columns_single(size_t p, size_t n, const float *A, size_t lda,
-                             float *C, size_t ldc) {
-    cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)p, (int)n, 1.0F,
-                A, (int)lda, 1.0F, C, (int)ldc);
-}
-
 void ngi_symv(size_t d, const double *S, const double *x, double *y) {
     cblas_dsymv(CblasRowMajor, CblasLower, (int)d, 1.0, S, (int)d, x, 1, 0.0, y,
                 1);

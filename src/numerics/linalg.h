@@ -26,8 +26,6 @@ void ngi_syrk(size_t p, size_t n, double alpha, const double *A, size_t lda,
 /* The same of columns: A is column-major, n x p with leading dimension lda. */
 void ngi_syrk_columns(size_t p, size_t n, const double *A, size_t lda,
                       double *C, size_t ldc);
-void ngi_syrk_columns_single(size_t p, size_t n, const float *A, size_t lda,
-                             float *C, size_t ldc);
 /* y = S x, S symmetric (lower). */
 void ngi_symv(size_t d, const double *S, const double *x, double *y);
 void ngi_mirror(size_t d, double *S); /* lower triangle to upper */

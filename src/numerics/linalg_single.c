@@ -4,6 +4,12 @@
 #include <lapacke.h>
 
 /* Row-major lower is column-major upper, as in linalg.c. */
+void ngi_syrk_columns_single(size_t p, size_t n, const float *A, size_t lda,
+                             float *C, size_t ldc) {
+    cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)p, (int)n, 1.0F,
+                A, (int)lda, 1.0F, C, (int)ldc);
+}
+
 bool ngi_cholesky_single(size_t d, float *S) {
     return LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', (int)d, S,
                                (int)(d ? d : 1)) == 0;

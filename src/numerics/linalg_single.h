@@ -1,10 +1,15 @@
-/* Dense algebra in single precision, for what only has to be near: the
- * factors of preconditioners. With linalg.c the only place that includes
- * cblas.h or lapacke.h for the library's own numerics. */
+/* Dense algebra in single precision, for what only has to be near: a
+ * Fisher that directs steps, factors of preconditioners. With linalg.c the only
+ * place that includes cblas.h or lapacke.h for the library's own numerics. */
 #ifndef NGI_LINALG_SINGLE_H
 #define NGI_LINALG_SINGLE_H
 
 #include "base/base.h"
+
+/* Lower triangle of C (p x p) += A' A of columns: A is column-major, n x p with
+ * leading dimension lda. */
+void ngi_syrk_columns_single(size_t p, size_t n, const float *A, size_t lda,
+                             float *C, size_t ldc);
 
 /* S = L L' in place, d x d, lower triangle (row-major); false if a pivot is
  * not positive. */

@@ -96,6 +96,17 @@ expect cluster_and_expected 2 \
     '--cluster and --std-errors expected contradict each other' \
     glm data.csv --formula 'y ~ x' --family gaussian --cluster site \
     --std-errors expected
+expect order_of_unknown_level 3 'data.csv: column "grade" has no level "lower"' \
+    glm data.csv --formula 'grade ~ x' --family ordinal --levels lower,mid,high
+expect order_of_some_levels 3 \
+    'data.csv: column "grade": expected an order of all its 3 levels, each once' \
+    glm data.csv --formula 'grade ~ x' --family ordinal --levels low,high
+run glm data.csv --formula 'grade ~ x' --family ordinal
+check order_by_bytes_is_said grep -q '"high" first and "mid" last' err
+run glm data.csv --formula 'y ~ x + gap' --family gaussian --missing drop \
+    --residuals rows.csv
+check residuals_have_row_numbers [ "$(cut -d, -f1 rows.csv | tr '\n' ' ')" = \
+    'row 2 3 4 6 7 8 9 10 11 12 ' ]
 expect stream_and_plot 2 '--stream and --plot contradict each other' \
     glm data.csv --formula 'y ~ x' --family gaussian --stream --plot p.svg
 expect stream_and_cluster 2 '--stream and --cluster contradict each other' \
@@ -230,6 +241,11 @@ run glm data.csv --formula 'count ~ x' --family poisson --weights games \
 expect nested_weights 2 \
     'the models are not nested: expected the same weights, found none and "games"' \
     compare glm --nested smaller weighted
+run glm data.csv --formula 'y ~ x' --family gaussian --std-errors HC3 --out robust
+check kind_of_errors grep -q '^HC3 standard errors$' out
+run glm data.csv --formula 'y ~ 1' --family gaussian --out constant
+run compare glm --nested constant robust
+check nested_of_robust grep -q 'robust standard errors do not enter it$' err
 expect nested_of_one 2 '--nested: expected two models' \
     compare glm --nested small
 expect nested_with_more 2 \
